@@ -1,0 +1,91 @@
+"""A data set by the name that a script's option gives it."""
+
+import collections
+import sys
+import urllib.request
+
+from chainer import datasets
+
+from quantized_net import errors
+from quantized_net.datasets import digits
+from quantized_net.datasets import mnist
+
+# name is what was taken: 'auto' is never one.
+Data = collections.namedtuple('Data', 'name train test')
+
+NAMES = ('auto', 'mnist', 'digits')
+
+_SECONDS_TO_TRY = 3
+
+
+def load(name='auto', data_dir=None, ndim=1):
+    """Returns a data set.
+
+    Args:
+        name (str): ``'mnist'`` is strict; ``'digits'`` are the bundled ones;
+            ``'auto'`` takes MNIST where it is on disk or a mirror answers
+            within a few seconds, else the digits, and says so on the
+            standard error.
+        data_dir (str or None): See
+            :func:`~quantized_net.datasets.get_mnist`.
+        ndim (int): 1 for flat images, 3 for one channel.
+
+    Returns:
+        Data: ``name``, ``train`` and ``test``.
+
+    Raises:
+        ~quantized_net.UserError: For an unknown name or unusable files.
+
+    """
+    if name not in NAMES:
+        raise errors.UserError('unknown data set %r; there are: %s' % (
+            name, ', '.join(NAMES)))
+    if name == 'digits':
+        if data_dir is not None:
+            raise errors.UserError(
+                '--data-dir %s: the digits are bundled and read no folder; '
+                'leave the option out' % data_dir)
+        return Data('digits', *digits.get_digits(ndim))
+    if name == 'mnist' or data_dir is not None or mnist.is_cached():
+        return Data('mnist', *mnist.get_mnist(data_dir, ndim))
+    mirror = _first_answering(mnist.MIRRORS)
+    if mirror is not None:
+        try:
+            return Data('mnist', *mnist.get_mnist(
+                None, ndim, [mirror], _SECONDS_TO_TRY))
+        except errors.UserError as e:
+            sys.stderr.write('%s\n' % e)
+    sys.stderr.write(
+        'NOT MNIST: it is not on disk and no mirror answered; training on '
+        'the 1,797 bundled digits instead (--data-dir names a folder with '
+        'MNIST, --dataset mnist insists on it)\n')
+    return Data('digits', *digits.get_digits(ndim))
+
+
+def _first_answering(mirrors):
+    spec = mnist.FILES['test', 'labels']
+    for mirror in mirrors:
+        request = urllib.request.Request(
+            mirror + spec.name + '.gz', method='HEAD')
+        try:
+            with urllib.request.urlopen(
+                    request, timeout=_SECONDS_TO_TRY / len(mirrors)):
+                return mirror
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+def split_validation(train, n):
+    """Holds out the last n examples of a training set.
+
+    Returns:
+        tuple: What is left for training, and the n examples.
+
+    """
+    if not 0 < n < len(train):
+        raise errors.UserError(
+            'can not hold out %d of %d training images' % (n, len(train)))
+    split = len(train) - n
+    return (datasets.SubDataset(train, 0, split),
+            datasets.SubDataset(train, split, len(train)))

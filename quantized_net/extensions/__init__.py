@@ -1,0 +1,15 @@
+"""What the Trainer prints, plots, checks and saves."""
+
+from quantized_net.extensions.batch_statistics_evaluator import (
+    BatchStatisticsEvaluator)
+from quantized_net.extensions.interrupt import Interrupt
+from quantized_net.extensions.nan_guard import NaNGuard
+from quantized_net.extensions.plot_curves import PlotCurves
+from quantized_net.extensions.random_state import RandomState
+from quantized_net.extensions.settings import Settings
+from quantized_net.extensions.table_report import TableReport
+
+__all__ = [
+    'BatchStatisticsEvaluator', 'Interrupt', 'NaNGuard', 'PlotCurves',
+    'RandomState', 'Settings', 'TableReport',
+]

@@ -1,0 +1,99 @@
+"""Binarization to -1 and +1, deterministic and stochastic."""
+
+import numpy
+
+from chainer.backends import cuda
+
+from quantized_net.functions import straight_through
+
+
+class _Sign(straight_through.StraightThroughFunction):
+
+    def forward_cpu(self, inputs):
+        x, = inputs
+        # the comparison's bytes 0 and 1 become -1 and 1 while they are
+        # still one byte each: several times faster than numpy.where
+        return _to_sign(x >= 0, x.dtype),
+
+    def forward_gpu(self, inputs):
+        x, = inputs
+        return cuda.elementwise(
+            'T x', 'T y', 'y = x >= (T)0 ? 1 : -1',
+            'quantized_net_sign')(x),
+
+
+class _StochasticSign(straight_through.StraightThroughFunction):
+
+    def forward_cpu(self, inputs):
+        x, = inputs
+        u = numpy.random.random_sample(x.shape)
+        return _to_sign(2 * u - 1 < x, x.dtype),
+
+    def forward_gpu(self, inputs):
+        x, = inputs
+        u = cuda.cupy.random.random_sample(x.shape)
+        return cuda.elementwise(
+            'T x, float64 u', 'T y', 'y = 2 * u - 1 < (double)x ? 1 : -1',
+            'quantized_net_stochastic_sign')(x, u),
+
+
+def _to_sign(is_positive, dtype):
+    codes = numpy.asarray(is_positive).view(numpy.int8)
+    return (codes * numpy.int8(2) - numpy.int8(1)).astype(dtype)
+
+
+def sign(x, clip_value=1.0):
+    """Binarizes to -1 and +1 with a straight-through gradient.
+
+    .. math::
+
+        y = \\begin{cases} +1 & x \\geq 0 \\\\ -1 & x < 0 \\end{cases}
+        \\qquad
+        \\frac{\\partial L}{\\partial x} = \\begin{cases}
+            \\frac{\\partial L}{\\partial y} & |x| \\leq \\text{clip\\_value}
+            \\\\ 0 & \\text{otherwise} \\end{cases}
+
+    On the boundary: 0 and -0.0 become +1 (there is no zero in the range),
+    NaN becomes -1 and its gradient is 0.
+
+    Args:
+        x (:class:`~chainer.Variable` or :ref:`ndarray`): Floats, any shape.
+        clip_value (float or None): Where the gradient is cut off; ``None``
+            passes it everywhere, as BinaryConnect does for weights that
+            :class:`~quantized_net.WeightClip` keeps within [-1, 1].
+
+    Returns:
+        ~chainer.Variable: Same shape and dtype as ``x``.
+
+    .. seealso:: Courbariaux et al., arXiv:1602.02830, eq. 1 and 4.
+
+    .. rubric:: Example
+
+    >>> quantized_net.functions.sign(np.array([-.3, -0., 2.], 'f')).array
+    array([-1.,  1.,  1.], dtype=float32)
+
+    """
+    return _Sign(clip_value).apply((x,))[0]
+
+
+def stochastic_sign(x, clip_value=1.0):
+    """Binarizes to +1 with the probability of the hard sigmoid, else to -1.
+
+    .. math::
+
+        P(y = +1) = \\sigma(x) = \\text{clip}((x + 1) / 2, 0, 1)
+
+    The gradient is that of :func:`sign`.  The draws come from NumPy's or
+    CuPy's global random state; NaN becomes -1.
+
+    Args:
+        x (:class:`~chainer.Variable` or :ref:`ndarray`): Floats, any shape.
+        clip_value (float or None): As in :func:`sign`.
+
+    Returns:
+        ~chainer.Variable: Same shape and dtype as ``x``.
+
+    .. seealso:: Courbariaux et al., arXiv:1602.02830, eq. 2 and 3.
+
+    """
+    return _StochasticSign(clip_value).apply((x,))[0]

@@ -1,0 +1,8 @@
+"""Chainer's layers with a quantizer as a child link."""
+
+from quantized_net.links.quantized_convolution_2d import (
+    QuantizedConvolution2D)
+from quantized_net.links.quantized_layer import QuantizedLayer
+from quantized_net.links.quantized_linear import QuantizedLinear
+
+__all__ = ['QuantizedConvolution2D', 'QuantizedLayer', 'QuantizedLinear']

@@ -1,0 +1,56 @@
+"""A convolution with quantizers."""
+
+import chainer
+from chainer import functions as F
+from chainer import links as L
+
+from quantized_net import functions
+from quantized_net.links import quantized_layer
+
+
+class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
+
+    """:class:`chainer.links.Convolution2D` with quantized weight and input.
+
+    Args:
+        in_channels, out_channels, ksize, stride, pad, nobias, initialW,
+        initial_bias, dilate, groups: As in
+            :class:`chainer.links.Convolution2D`.
+        weight_quantizer, input_quantizer, gradient_quantizer: See
+            :class:`~quantized_net.links.QuantizedLayer`.
+
+    The zeros of the padding are added after the input was quantized.
+
+    """
+
+    def __init__(self, in_channels, out_channels, ksize=None, stride=1,
+                 pad=0, nobias=False, initialW=None, initial_bias=None,
+                 weight_quantizer=None, input_quantizer=None,
+                 gradient_quantizer=None, **kwargs):
+        super(QuantizedConvolution2D, self).__init__(
+            in_channels, out_channels, ksize, stride, pad, nobias, initialW,
+            initial_bias, **kwargs)
+        self._set_quantizers(
+            weight_quantizer, input_quantizer, gradient_quantizer)
+
+    def forward(self, x):
+        """Applies the layer.
+
+        Args:
+            x (~chainer.Variable): Input, shape (N, C, H, W).
+
+        Returns:
+            ~chainer.Variable: Output, shape (N, out_channels, H', W').
+
+        """
+        x = chainer.as_variable(x)
+        if self.W.array is None:
+            self._initialize_params(x.shape[1])
+        x = self.quantize_input(x)
+        if self.gradient_quantizer is None:
+            return F.convolution_2d(
+                x, self.quantized_W, self.b, self.stride, self.pad,
+                dilate=self.dilate, groups=self.groups)
+        return functions.convolution_2d_with_quantized_backward(
+            x, self.quantized_W, self.b, self.gradient_quantizer,
+            self.stride, self.pad, self.dilate, self.groups)

@@ -1,0 +1,50 @@
+"""What the quantized layers share."""
+
+import chainer
+
+
+class QuantizedLayer(chainer.Chain):
+
+    """A layer that uses its weight, and perhaps its input, quantized.
+
+    ``link.W`` is the latent weight, which the optimizer moves;
+    ``link.quantized_W`` is what the forward uses, always.  The quantizers
+    are child links, so their learned parameters are saved, copied and moved
+    with the layer, and ``W`` keeps the path that it has in a float model.
+
+    A quantizer belongs to one layer: give each layer an instance of its own.
+
+    Attributes:
+        weight_quantizer (~quantized_net.quantizers.Quantizer or None):
+            Quantizes ``W``.
+        input_quantizer (~quantized_net.quantizers.Quantizer or None):
+            Quantizes the input.
+        gradient_quantizer (~quantized_net.quantizers.Quantizer or None):
+            Quantizes the operands of the backward pass
+            (:mod:`quantized_net.functions.quantized_backward`).
+
+    With all three ``None`` it is the ordinary layer.
+
+    """
+
+    W = None  # type: chainer.Parameter
+
+    def _set_quantizers(self, weight_quantizer, input_quantizer,
+                        gradient_quantizer):
+        with self.init_scope():
+            self.weight_quantizer = weight_quantizer
+            self.input_quantizer = input_quantizer
+            self.gradient_quantizer = gradient_quantizer
+
+    @property
+    def quantized_W(self):
+        """The weight as the forward uses it (:class:`~chainer.Variable`)."""
+        if self.weight_quantizer is None:
+            return self.W
+        return self.weight_quantizer(self.W)
+
+    def quantize_input(self, x):
+        """The input as the forward uses it."""
+        if self.input_quantizer is None:
+            return x
+        return self.input_quantizer(x)

@@ -1,0 +1,6 @@
+"""The published tables as data, each figure with its source."""
+
+from quantized_net.published.figure import Figure
+from quantized_net.published import mnist_qnn
+
+__all__ = ['Figure', 'mnist_qnn']

@@ -1,0 +1,13 @@
+"""One link per method; :mod:`quantizer` states what each answers."""
+
+from quantized_net.quantizers.linear_quant import LinearQuant
+from quantized_net.quantizers.log_quant import LogQuant
+from quantized_net.quantizers.quantizer import decode
+from quantized_net.quantizers.quantizer import Quantizer
+from quantized_net.quantizers.sign import Sign
+from quantized_net.quantizers.sign import StochasticSign
+
+__all__ = [
+    'LinearQuant', 'LogQuant', 'Quantizer', 'Sign', 'StochasticSign',
+    'decode',
+]

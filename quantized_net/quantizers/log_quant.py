@@ -1,0 +1,59 @@
+"""Powers of two."""
+
+from chainer import backend
+
+from quantized_net import functions
+from quantized_net.quantizers import quantizer
+
+
+class LogQuant(quantizer.Quantizer):
+
+    """Rounds to powers of two, to zero and their negatives.
+
+    With b bits the magnitudes are the :math:`2^{b-1} - 1` powers of two up
+    to :math:`2^{\\text{max\\_exponent}}`, and zero.  Without ``bits`` there
+    is no lower limit, as in the QNN repository that this project follows;
+    one code then takes the 8 bits of a float's exponent (float32).
+
+    Args:
+        bits (int or None): From 2 to 8, or ``None`` for no lower limit.
+        max_exponent (int): The largest exponent.
+        clip_value (float or None): Where the gradient is cut off.
+
+    .. seealso:: :func:`quantized_net.functions.log_quant`,
+        arXiv:1609.07061
+
+    """
+
+    def __init__(self, bits=None, max_exponent=0, clip_value=1.0):
+        super(LogQuant, self).__init__()
+        if bits is not None and not 2 <= bits <= 8:
+            raise ValueError('bits must be from 2 to 8, not %r' % (bits,))
+        if not -126 <= max_exponent <= 0 and bits is None:
+            raise ValueError(
+                'max_exponent must be from -126 to 0 without bits, not %r'
+                % (max_exponent,))
+        self.bits = 8 if bits is None else bits
+        self.min_exponent = (
+            None if bits is None else max_exponent - 2 ** (bits - 1) + 2)
+        self.max_exponent = max_exponent
+        self.clip_value = clip_value
+
+    @property
+    def printable_specs(self):
+        yield 'bits', None if self.min_exponent is None else self.bits
+        yield 'max_exponent', self.max_exponent
+        yield 'clip_value', self.clip_value
+
+    def forward(self, W):
+        return functions.log_quant(
+            W, self.min_exponent, self.max_exponent, self.clip_value)
+
+    def encode(self, W):
+        xp = backend.get_array_module(W)
+        lowest = -126 if self.min_exponent is None else self.min_exponent
+        # made on the host: CuPy's exp2 need not be exact
+        powers = [2.0 ** e for e in range(lowest, self.max_exponent + 1)]
+        codebook = xp.array(
+            [-p for p in powers[::-1]] + [0.0] + powers, W.dtype)
+        return self._nearest_codes(W, codebook)

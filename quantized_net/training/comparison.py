@@ -1,0 +1,84 @@
+"""Published figures beside those of a run."""
+
+from quantized_net.published import mnist_qnn
+
+_LABELS = (
+    ('main/loss', 'training loss'),
+    ('main/accuracy', 'training accuracy'),
+    ('validation/main/loss', 'validation loss'),
+    ('validation/main/accuracy', 'validation accuracy'),
+    ('validation_batch/main/loss', '  on batch statistics, loss'),
+    ('validation_batch/main/accuracy', '  on batch statistics, accuracy'),
+    ('test/main/accuracy', 'test accuracy'),
+)
+
+
+def is_published_experiment(args, dataset):
+    """Whether a run of train_mnist.py is the one that was published."""
+    return (dataset == 'mnist' and not args.validation
+            and args.unit == 1000 and args.batchsize == 100
+            and args.epoch <= 20)
+
+
+def curves(args, dataset, kind):
+    """The published validation curve, for ``extensions.PlotCurves``."""
+    if args.method != 'qnn' or not is_published_experiment(args, dataset):
+        return []
+    column = mnist_qnn.KEYS.index('validation/main/' + kind)
+    return [('validation, published',
+             [row[column] for row in mnist_qnn.QNN_TABLE], 1)]
+
+
+def table(args, dataset, log, published):
+    """The closing table of a run.
+
+    Args:
+        args: Options of the script.
+        dataset (str): Name of the data set that was taken.
+        log (list of dict): Of LogReport, a row for each epoch.
+        published: Module with ``find`` and ``mean_of_last``.
+
+    Returns:
+        str: Last epoch and mean of the last ten, of this run, as published,
+        and their difference.
+
+    """
+    last = log[-1]
+    tail = log[-10:]
+    comparable = is_published_experiment(args, dataset)
+    lines = ['', '%s, %s, epoch %d' % (dataset, args.method, last['epoch']),
+             '%-32s %10s %10s %10s %10s %10s %10s' % (
+                 '', 'last', 'published', 'diff.',
+                 'mean of %d' % len(tail), 'published', 'diff.')]
+    sources = set()
+    for key, label in _LABELS:
+        if key not in last:
+            continue
+        cells = []
+        mean = sum(row[key] for row in tail) / len(tail)
+        published_key = key.replace('validation_batch', 'validation')
+        for value, find in ((last[key], published.find),
+                            (mean, published.mean_of_last)):
+            figure = comparable and find(
+                args.method, last['epoch'], published_key)
+            cells.append('%10.5f' % value)
+            if figure:
+                cells += ['%10.5f' % figure.value,
+                          '%+10.5f' % (value - figure.value)]
+                sources.add(figure.source)
+            else:
+                cells += ['%10s' % '-'] * 2
+        lines.append('%-32s %s' % (label, ' '.join(cells)))
+    if args.validation:
+        best = max(log, key=lambda row: row['validation/main/accuracy'])
+        lines.append('chosen by validation: epoch %d, test accuracy %.5f' % (
+            best['epoch'], best['test/main/accuracy']))
+    if sources:
+        lines += ['published: ' + source for source in sorted(sources)]
+        lines.append('"validation" is the test set, as published')
+    elif dataset != 'mnist':
+        lines.append('data set: the bundled %s; published MNIST figures do '
+                     'not compare' % dataset)
+    else:
+        lines.append('no published figure for these options')
+    return '\n'.join(lines)

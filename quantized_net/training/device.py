@@ -1,0 +1,66 @@
+"""The device that the options name."""
+
+import chainer
+from chainer.backends import cuda
+
+from quantized_net import errors
+
+
+def get(gpu=-1, specifier=None):
+    """Returns the device, ready to use.
+
+    Args:
+        gpu (int): Number of the GPU; negative means the CPU.
+        specifier (str or None): Chainer's device specifier, instead.
+
+    Returns:
+        chainer.backend.Device
+
+    Raises:
+        ~quantized_net.UserError: Where there is no such device.
+
+    """
+    option = '--gpu %d' % gpu
+    if specifier is not None:
+        option = '--device %s' % specifier
+        if specifier.lstrip('-').isdigit():
+            gpu = int(specifier)
+        elif specifier.startswith('@cupy:'):
+            number = specifier[len('@cupy:'):]
+            if not number.isdigit():
+                raise errors.UserError(
+                    '%s: no device number after "@cupy:"' % option)
+            gpu = int(number)
+        elif specifier == '@numpy':
+            gpu = -1
+        else:
+            raise errors.UserError(
+                '%s: not a device; use -1 for the CPU, or 0 or "@cupy:0" for '
+                'the first GPU' % option)
+    if gpu < 0:
+        return chainer.get_device('@numpy')
+    _check_gpu(gpu, option)
+    device = chainer.get_device('@cupy:%d' % gpu)
+    device.use()
+    return device
+
+
+def _check_gpu(gpu, option):
+    if not cuda.available:
+        raise errors.UserError(
+            "%s: CuPy is not installed or finds no CUDA; install the extra "
+            "'cuda12' or 'cuda13', or leave the option out to use the CPU"
+            % option)
+    try:
+        n_devices = cuda.cupy.cuda.runtime.getDeviceCount()
+    except cuda.cupy.cuda.runtime.CUDARuntimeError as e:
+        raise errors.UserError('%s: CUDA can not be used: %s' % (option, e))
+    if gpu >= n_devices:
+        raise errors.UserError(
+            '%s: this machine has %d GPU(s), numbered from 0'
+            % (option, n_devices))
+
+
+def number(device):
+    """The number that scripts print: of the GPU, or -1 for the CPU."""
+    return device.device.id if device.xp is not chainer.backend.numpy else -1
