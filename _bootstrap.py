@@ -1,26 +1,37 @@
-"""Finds the environment that `make` has set up.
+"""Finds the environment that ``make`` has set up.
 
-The scripts import this first.  Where chainer can be imported it does
-nothing; else it starts the script again with the Python of ``.venv``, or
-says how to make one.
+A script of this folder says ``import _bootstrap`` before all else.  Where
+chainer can be imported that does nothing; else it starts the script again
+with the Python of ``.venv``, or says in one line how to make one.  It needs
+the standard library only, of any Python 3.
 """
 
 import importlib.util
 import os
 import sys
 
+HERE = os.path.dirname(os.path.realpath(__file__))
+ONCE = 'QUANTIZED_NET_BOOTSTRAPPED'
+
+
+def _main_is_ours():
+    main = getattr(sys.modules['__main__'], '__file__', None)
+    return main is not None and os.path.dirname(os.path.realpath(main)) == HERE
+
 
 def _enter():
-    if importlib.util.find_spec('chainer') is not None:
+    tried = os.environ.pop(ONCE, None)
+    if importlib.util.find_spec('chainer') is not None or not _main_is_ours():
         return
-    here = os.path.dirname(os.path.abspath(__file__))
-    python = os.path.join(here, '.venv', 'bin', 'python')
-    if os.path.exists(os.path.join(here, '.venv', '.complete')) and (
-            os.path.abspath(sys.prefix) != os.path.join(here, '.venv')):
+    venv = os.path.join(HERE, '.venv')
+    python = os.path.join(venv, 'bin', 'python')
+    half_made = os.path.exists(os.path.join(venv, '.incomplete'))
+    if os.access(python, os.X_OK) and not half_made and not tried:
+        os.environ[ONCE] = '1'
         os.execv(python, [python] + sys.argv)
     sys.stderr.write(
         '%s: error: chainer is not installed; run "make setup" in %s\n'
-        % (os.path.basename(sys.argv[0]), here))
+        % (os.path.basename(sys.argv[0]), HERE))
     sys.exit(2)
 
 

@@ -14,7 +14,7 @@ from quantized_net.links import QuantizedConvolution2D  # NOQA: E402
 from quantized_net.links import QuantizedLinear  # NOQA: E402
 from quantized_net.optimizer_hooks import WeightClip  # NOQA: E402
 
-__version__ = '0.1.0'
+from quantized_net._version import __version__  # NOQA: E402
 
 __all__ = [
     'QuantizedConvolution2D', 'QuantizedLinear', 'UserError', 'WeightClip',

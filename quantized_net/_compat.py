@@ -1,207 +1,321 @@
-"""Import this before ``chainer``: makes Chainer 7.8.1 work on NumPy 1.26-2.5, Python 3.11-3.13, CuPy 12-14.
+"""Makes Chainer 7.8.1 run on today's Python, NumPy and CuPy.
 
-No Chainer file is edited.  Every patch is a no-op where it is not needed.
+Chainer's last release is of January 2022.  This module restores the names
+that it needs and that NumPy, CuPy and setuptools no longer have.  It edits
+no file, each patch does nothing where its name still exists, and it is the
+only module of the package that patches anything.
+
+Import order: ``import quantized_net`` first always works.  ``import chainer``
+first works with NumPy 1; with NumPy 2 it is Chainer itself that fails
+("np.sctypes was removed"), and importing quantized_net after that repairs
+it.
 """
+
 import builtins
+import functools
 import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.metadata
+import multiprocessing
+import re
 import sys
 import types
 import warnings
 
-import numpy as np
+import numpy
 
-_done = False
-
-
-class _NumpyProxy(types.ModuleType):
-    """``numpy`` plus a few names."""
-
-    def __init__(self, **extra):
-        super().__init__('numpy')
-        self.__dict__.update(extra)
-
-    def __getattr__(self, name):
-        return getattr(np, name)
+_installed = False
 
 
-def _rebind(func, **names):
-    """A copy of ``func`` that sees other globals.  (Replacing a module's ``numpy`` itself would
-    break Chainer's many ``xp is numpy`` tests, so only the functions concerned see the proxy.)"""
-    g = types.FunctionType(func.__code__, dict(func.__globals__, **names), func.__name__,
-                           func.__defaults__, func.__closure__)
-    g.__kwdefaults__, g.__doc__ = func.__kwdefaults__, func.__doc__
-    g.__module__, g.__qualname__ = func.__module__, func.__qualname__
-    return g
+def install():
+    """Imports Chainer and patches it; the second call does nothing."""
+    global _installed
+    if _installed:
+        return
+    chainer = _import_chainer()
+    _patch_as_strided()
+    _patch_resize_images()
+    _patch_categorical()
+    _patch_padding()
+    _patch_summary(chainer)
+    _patch_deconvolution()
+    _patch_cuda(chainer.backends.cuda)
+    sys.meta_path.insert(0, _MultiNodeIteratorFinder())
+    _preload_in_forkserver()
+    _installed = True
 
 
-def _stub(name, **attrs):
-    m = types.ModuleType(name)
-    m.__dict__.update(attrs)
-    return m
-
-
-def _sctypes():
-    return {'int': [np.int8, np.int16, np.int32, np.int64],
-            'uint': [np.uint8, np.uint16, np.uint32, np.uint64],
-            'float': [np.float16, np.float32, np.float64, np.longdouble],
-            'complex': [np.complex64, np.complex128, np.clongdouble],
-            'others': [bool, object, bytes, str, np.void]}
-
-
-def _fake_pkg_resources():
-    """The two names chainer.testing needs (WorkingSet().require, ResolutionError)."""
-    from importlib import metadata
-    import re
-
-    class ResolutionError(Exception):
-        pass
-
-    class WorkingSet(object):
-        def require(self, *reqs):
-            for r in reqs:
-                m = re.match(r'\s*([\w.\-]+)\s*(.*)', r)
-                try:
-                    have = metadata.version(m.group(1))
-                except metadata.PackageNotFoundError:
-                    raise ResolutionError(r)
-                if m.group(2):
-                    from packaging.specifiers import SpecifierSet  # only with a version range
-                    if not SpecifierSet(m.group(2)).contains(have, prereleases=True):
-                        raise ResolutionError('%s (have %s)' % (r, have))
-
-    return _stub('pkg_resources', WorkingSet=WorkingSet, ResolutionError=ResolutionError)
-
+# Importing ---------------------------------------------------------------
 
 def _import_chainer():
-    # (1) chainer._environment_check imports pkg_resources and numpy.distutils; it only warns.
-    sys.modules.setdefault('chainer._environment_check',
-                           _stub('chainer._environment_check', check=lambda: None))
-    # (2) np.sctypes (removed in NumPy 2) is read while chainer is imported.
-    had = 'sctypes' in np.__dict__ or hasattr(np, 'sctypes')
-    if not had:
-        np.sctypes = _sctypes()
-    # (3) chainer.testing (hence chainer.gradient_check) imports pkg_resources.
-    saved = sys.modules.get('pkg_resources')
-    sys.modules['pkg_resources'] = _fake_pkg_resources()
-    try:
-        with warnings.catch_warnings():
-            # (9) CuPy 14 has no cuDNN: chainer warns about it once, while it is imported.
-            warnings.filterwarnings('ignore', message='cuDNN is not enabled')
-            warnings.filterwarnings('ignore', message=r'\s*nccl library could not be loaded')
-            import chainer
-            import chainer.testing  # NOQA
-            import chainer.gradient_check  # NOQA
-    finally:
-        if saved is not None:
-            sys.modules['pkg_resources'] = saved
-        else:
-            del sys.modules['pkg_resources']
-        if not had:
-            del np.sctypes
+    if 'chainer' not in sys.modules:
+        # what is left of an import that failed for want of these patches
+        for name in [n for n in sys.modules if n.startswith('chainer.')]:
+            del sys.modules[name]
+    with warnings.catch_warnings(), _pkg_resources(), _sctypes():
+        # Python 3.12: invalid escape sequences in docstrings of Chainer
+        warnings.filterwarnings(
+            'ignore', r'.*invalid escape sequence', SyntaxWarning)
+        warnings.filterwarnings(
+            'ignore', r'.*invalid escape sequence', DeprecationWarning)
+        # CuPy 14 has no cuDNN module; chainer.backends.cuda goes on without
+        warnings.filterwarnings('ignore', r'cuDNN is not enabled')
+        # chainer._environment_check wants pkg_resources (setuptools 81) and
+        # numpy.distutils (Python 3.12) for two checks that only warn
+        sys.modules.setdefault('chainer._environment_check', _module(
+            'chainer._environment_check', check=lambda: None))
+        chainer = importlib.import_module('chainer')
+        importlib.import_module('chainer.testing')
     return chainer
 
 
-def _mod(name):
-    return importlib.import_module(name)
+class _sctypes(object):
+
+    """numpy.sctypes, gone since NumPy 2.0, while Chainer is imported.
+
+    Used by chainer.functions.array.as_strided at its import.
+    """
+
+    value = {
+        'int': [numpy.int8, numpy.int16, numpy.int32, numpy.int64],
+        'uint': [numpy.uint8, numpy.uint16, numpy.uint32, numpy.uint64],
+        'float': [numpy.float16, numpy.float32, numpy.float64,
+                  numpy.longdouble],
+        'complex': [numpy.complex64, numpy.complex128, numpy.clongdouble],
+        'others': [bool, object, bytes, str, numpy.void],
+    }
+
+    def __enter__(self):
+        self.is_needed = not hasattr(numpy, 'sctypes')
+        if self.is_needed:
+            numpy.sctypes = self.value
+
+    def __exit__(self, *exc_info):
+        if self.is_needed:
+            del numpy.sctypes
 
 
-def _patch_cpu(chainer):
-    # (2b) np.sctypes is read again at run time in AsStridedGrad.forward.
-    A = _mod('chainer.functions.array.as_strided').AsStridedGrad
-    A.forward = _rebind(A.forward, np=_NumpyProxy(sctypes=_sctypes()))
-    # (4) numpy.float (removed in 1.24) in F.resize_images.
-    m = _mod('chainer.functions.array.resize_images')
-    m.compute_indices_and_weights = _rebind(
-        m.compute_indices_and_weights, numpy=_NumpyProxy(float=builtins.float))
-    # (5) numpy.meshgrid returns a tuple in NumPy 2; Categorical.log_prob does list + list.
-    C = _mod('chainer.distributions.categorical').Categorical
-    C.log_prob = _rebind(C.log_prob, numpy=_NumpyProxy(
-        meshgrid=lambda *a, **k: list(np.meshgrid(*a, **k))))
-    # (6) numpy.maximum(a, b, out) positional: deprecated in 2.4.
-    m = _mod('chainer.dataset.convert')
-    m._concat_arrays_with_padding = _rebind(m._concat_arrays_with_padding, numpy=_NumpyProxy(
-        maximum=lambda a, b, out=None: np.maximum(a, b, out=out)))
+class _pkg_resources(object):
 
-    # (7) NEP 50: 0.0 + float32/float16 scalar stays float32/float16, so LogReport/Evaluator
-    #     averages lose precision (float16: 0, inf or nan).  Accumulate in float64.
-    Summary = chainer.reporter.Summary
-    add = Summary.add
+    """pkg_resources, gone since setuptools 81, while Chainer is imported.
 
-    def add64(self, value, weight=1):
-        dt = getattr(value, 'dtype', None)
-        if getattr(dt, 'kind', '') == 'f' and dt.itemsize < 8 and hasattr(value, 'astype'):
-            value = value.astype(np.float64)
+    Used by chainer.testing (WorkingSet, ResolutionError).
+    """
+
+    def __enter__(self):
+        self.previous = sys.modules.get('pkg_resources')
+        if self.previous is None:
+            sys.modules['pkg_resources'] = _module(
+                'pkg_resources', WorkingSet=_WorkingSet,
+                ResolutionError=_ResolutionError)
+
+    def __exit__(self, *exc_info):
+        if self.previous is None:
+            del sys.modules['pkg_resources']
+
+
+class _ResolutionError(Exception):
+    pass
+
+
+class _WorkingSet(object):
+
+    def require(self, *requirements):
+        for requirement in requirements:
+            name, version = re.match(
+                r'\s*([\w.\-]+)\s*(.*)', requirement).groups()
+            try:
+                have = importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                raise _ResolutionError(requirement)
+            if version:
+                from packaging import specifiers
+                if not specifiers.SpecifierSet(version).contains(
+                        have, prereleases=True):
+                    raise _ResolutionError(
+                        '%s (there is %s)' % (requirement, have))
+
+
+# NumPy -------------------------------------------------------------------
+
+def _patch_as_strided():
+    """numpy.sctypes again, in AsStridedGrad.forward (NumPy 2.0)."""
+    if not hasattr(numpy, 'sctypes'):
+        cls = importlib.import_module(
+            'chainer.functions.array.as_strided').AsStridedGrad
+        cls.forward = _with_numpy(
+            cls.forward, 'np', sctypes=_sctypes.value)
+
+
+def _patch_resize_images():
+    """numpy.float in resize_images (NumPy 1.24)."""
+    if 'float' not in numpy.__dict__:
+        module = importlib.import_module(
+            'chainer.functions.array.resize_images')
+        module.compute_indices_and_weights = _with_numpy(
+            module.compute_indices_and_weights, 'numpy', float=float)
+
+
+def _patch_categorical():
+    """numpy.meshgrid returns a tuple in Categorical.log_prob (NumPy 2.0)."""
+    if isinstance(numpy.meshgrid([0]), tuple):
+        cls = importlib.import_module(
+            'chainer.distributions.categorical').Categorical
+        cls.log_prob = _with_numpy(
+            cls.log_prob, 'numpy',
+            meshgrid=lambda *a, **k: list(numpy.meshgrid(*a, **k)))
+
+
+def _patch_padding():
+    """numpy.maximum(a, b, out) by position is deprecated (NumPy 2.4).
+
+    Used by chainer.dataset.convert._concat_arrays_with_padding.
+    """
+    module = importlib.import_module('chainer.dataset.convert')
+    module._concat_arrays_with_padding = _with_numpy(
+        module._concat_arrays_with_padding, 'numpy',
+        maximum=lambda a, b, out=None: numpy.maximum(a, b, out=out))
+
+
+def _patch_summary(chainer):
+    """0.0 + float32 stays float32 in reporter.Summary (NumPy 2.0, NEP 50).
+
+    Averages of LogReport and Evaluator would lose precision, and those of
+    float16 become 0 or infinite.
+    """
+    if (0.0 + numpy.float32(0)).dtype == numpy.float64:
+        return
+    add = chainer.reporter.Summary.add
+
+    @functools.wraps(add)
+    def add_in_float64(self, value, weight=1):
+        dtype = getattr(value, 'dtype', None)
+        if (dtype is not None and dtype.kind == 'f' and dtype.itemsize < 8
+                and hasattr(value, 'astype')):
+            value = value.astype(numpy.float64)
         return add(self, value, weight)
-    Summary.add = add64
 
-    # (8) bug of the 7.8.1 release (fixed in git): Deconvolution2D backward w.r.t. W only.
-    D = _mod('chainer.functions.connection.deconvolution_2d').Deconvolution2DFunction
-    set_cover_all = D._set_cover_all
-    D._set_cover_all = lambda self, x, w: set_cover_all(
-        self, getattr(x, 'shape', x), getattr(w, 'shape', w))
+    chainer.reporter.Summary.add = add_in_float64
 
 
-def _patch_gpu(chainer):
-    cuda = chainer.backends.cuda
+def _patch_deconvolution():
+    """A bug of Chainer 7.8.1 on every NumPy, mended later in its git.
+
+    Deconvolution2DFunction._set_cover_all takes arrays, but is given shapes
+    when only the gradient of W is wanted.
+    """
+    cls = importlib.import_module(
+        'chainer.functions.connection.deconvolution_2d'
+    ).Deconvolution2DFunction
+    set_cover_all = cls._set_cover_all
+    cls._set_cover_all = lambda self, x, W: set_cover_all(
+        self, getattr(x, 'shape', x), getattr(W, 'shape', W))
+
+
+# CuPy --------------------------------------------------------------------
+
+def _patch_cuda(cuda):
+    """CuPy 14: no cuDNN module, and no float16 in its common header."""
     if not cuda.available:
         return
-    cuda.check_cuda_available._already_warned = True  # (9)
-    if cuda._cupy_major < 14:
-        return
-    # (10) CuPy 14: carray.cuh no longer defines float16 / includes cuda_fp16.h.
-    elementwise, raw = cuda.elementwise, cuda.raw
+    cuda.check_cuda_available._already_warned = True
+    if cuda._cupy_major >= 14:
+        cuda.elementwise = _include_float16(cuda.elementwise)
+        cuda.raw = _include_half(cuda.raw)
 
-    def elementwise14(in_params, out_params, operation, name, **kw):
-        if 'float16' in operation and 'float16.cuh' not in kw.get('preamble', ''):
-            kw['preamble'] = '#include <cupy/float16.cuh>\n' + kw.get('preamble', '')
+
+def _include_float16(elementwise):
+    """For chainer.backends.cuda.elementwise, where the code names float16."""
+    @functools.wraps(elementwise)
+    def wrapper(in_params, out_params, operation, name, **kwargs):
+        if 'float16' in operation:
+            kwargs['preamble'] = '#include <cupy/float16.cuh>\n' + kwargs.get(
+                'preamble', '')
         if name == 'negative_sampling_calculate_gw':
-            operation = operation.replace('gi * x[(i / m) * c + j]', '(T)(gi * x[(i / m) * c + j])')
-        return elementwise(in_params, out_params, operation, name, **kw)
+            # float16 times float is no longer narrowed by itself
+            operation = operation.replace(
+                'gi * x[(i / m) * c + j]', '(T)(gi * x[(i / m) * c + j])')
+        return elementwise(in_params, out_params, operation, name, **kwargs)
+    return wrapper
 
-    def raw14(code, name, *args, **kw):
+
+def _include_half(raw):
+    """For chainer.backends.cuda.raw, where the code names half."""
+    @functools.wraps(raw)
+    def wrapper(code, name, *args, **kwargs):
         if 'half' in code and 'cuda_fp16.h' not in code:
             code = '#include <cuda_fp16.h>\n' + code
-        return raw(code, name, *args, **kw)
-
-    elementwise14.__doc__, raw14.__doc__ = elementwise.__doc__, raw.__doc__
-    cuda.elementwise, cuda.raw = elementwise14, raw14
+        return raw(code, name, *args, **kwargs)
+    return wrapper
 
 
-class _PostImport(object):
-    """Patch chainermn.iterators.multi_node_iterator when (if) it is imported."""
+# Others ------------------------------------------------------------------
+
+class _MultiNodeIteratorFinder(importlib.abc.MetaPathFinder):
+
+    """int() of an array of one element (an error since NumPy 2.4).
+
+    Used by chainermn.iterators.multi_node_iterator; patched when it is
+    imported, which needs MPI.
+    """
+
     name = 'chainermn.iterators.multi_node_iterator'
 
     def find_spec(self, fullname, path=None, target=None):
         if fullname != self.name:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+        if spec is None:
+            return None
         exec_module = spec.loader.exec_module
 
-        def patched(module):
+        def exec_and_patch(module):
             exec_module(module)
-            # (11) int(array of shape (1,)) is an error since NumPy 2.4.
-            module.int = lambda v: builtins.int(np.asarray(v).item())
-        spec.loader.exec_module = patched
+            module.int = lambda value: builtins.int(
+                numpy.asarray(value).item())
+        spec.loader.exec_module = exec_and_patch
         return spec
 
 
-def install():
-    global _done
-    if _done:
-        return
-    _done = True
-    if 'chainer' in sys.modules:
-        raise ImportError('chainer_compat must be imported before chainer')
-    chainer = _import_chainer()
-    _patch_cpu(chainer)
-    _patch_gpu(chainer)
-    import importlib.util  # NOQA
-    sys.meta_path.insert(0, _PostImport())
-    # (12) forkserver children (MultiprocessIterator) unpickle Chainer objects before this module is
-    #      imported there.  'fork' needs nothing; 'spawn' needs this import in __main__.
-    import multiprocessing
-    multiprocessing.set_forkserver_preload([__name__, '__main__'])
+def _preload_in_forkserver():
+    """MultiprocessIterator: a server that forks must have the patches.
+
+    A child would import Chainer unpatched when it unpickles its first object
+    and die, and its parent would wait.  ``fork`` needs nothing.
+    """
+    if 'forkserver' in multiprocessing.get_all_start_methods():
+        multiprocessing.set_forkserver_preload(['__main__', 'quantized_net'])
 
 
+# Tools -------------------------------------------------------------------
 
+def _module(name, **attributes):
+    module = types.ModuleType(name)
+    module.__dict__.update(attributes)
+    return module
+
+
+class _PatchedNumPy(types.ModuleType):
+
+    """NumPy with a few names of its own."""
+
+    def __getattr__(self, name):
+        return getattr(numpy, name)
+
+
+def _with_numpy(function, global_name, **names):
+    """A copy of a function that sees another numpy in its globals.
+
+    Only that function: a module's numpy as a whole must stay, since Chainer
+    asks ``xp is numpy`` in many places.
+    """
+    patched = _PatchedNumPy('numpy')
+    patched.__dict__.update(names)
+    namespace = dict(function.__globals__)
+    namespace[global_name] = patched
+    copy = types.FunctionType(
+        function.__code__, namespace, function.__name__,
+        function.__defaults__, function.__closure__)
+    copy.__kwdefaults__ = function.__kwdefaults__
+    return functools.update_wrapper(copy, function)

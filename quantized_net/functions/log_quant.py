@@ -2,6 +2,7 @@
 
 import numpy
 
+from chainer import backend
 from chainer.backends import cuda
 
 from quantized_net.functions import straight_through
@@ -50,12 +51,12 @@ def ap2(x):
     uint, carry, keep = _constants(x.dtype)
     if isinstance(x, numpy.ndarray):
         x = numpy.ascontiguousarray(x).reshape(x.shape)
-        bits = x.view(uint) + carry
+        bits = numpy.asarray(x.view(uint) + carry)
         bits &= keep
         y = bits.view(x.dtype)
-        special = ~numpy.isfinite(x)
-        if special.any():
-            y[special] = x[special]
+        is_finite = numpy.isfinite(x)
+        if not is_finite.all():
+            numpy.copyto(y, x, where=~is_finite)
         return y
     return cuda.elementwise(
         'T x, U carry, U keep', 'T y',
@@ -82,7 +83,8 @@ class _LogQuant(straight_through.StraightThroughFunction):
             self.retain_inputs((0,))
         largest = x.dtype.type(2.0 ** self.max_exponent)
         # the bound is a power of two, so it may be applied first
-        y = ap2(x.clip(-largest, largest))
+        xp = backend.get_array_module(x)
+        y = ap2(xp.asarray(x.clip(-largest, largest)))
         if self.min_exponent is not None:
             # an underflow becomes 0; NaN stays NaN
             y *= ~(abs(y) < x.dtype.type(2.0 ** self.min_exponent))

@@ -39,7 +39,8 @@ class _StochasticSign(straight_through.StraightThroughFunction):
 
 def _to_sign(is_positive, dtype):
     codes = numpy.asarray(is_positive).view(numpy.int8)
-    return (codes * numpy.int8(2) - numpy.int8(1)).astype(dtype)
+    return numpy.asarray(
+        codes * numpy.int8(2) - numpy.int8(1)).astype(dtype)
 
 
 def sign(x, clip_value=1.0):

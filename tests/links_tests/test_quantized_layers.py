@@ -1,0 +1,111 @@
+"""The quantized layers."""
+
+import chainer
+from chainer import functions as F
+from chainer import links as L
+import numpy
+import pytest
+
+from quantized_net import links
+from quantized_net import quantizers
+
+
+def make(kind, **options):
+    if kind == 'linear':
+        return links.QuantizedLinear(12, 5, **options)
+    return links.QuantizedConvolution2D(3, 5, 2, stride=1, pad=1, **options)
+
+
+def ordinary(kind):
+    if kind == 'linear':
+        return L.Linear(12, 5)
+    return L.Convolution2D(3, 5, 2, stride=1, pad=1)
+
+
+def apply_float(kind, x, W, b):
+    if kind == 'linear':
+        return F.linear(x, W, b)
+    return F.convolution_2d(x, W, b, 1, 1)
+
+
+KINDS = ['linear', 'convolution']
+
+
+@pytest.fixture
+def x(device):
+    return device.send(
+        numpy.random.uniform(-2, 2, (4, 3, 2, 2)).astype('f'))
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_without_quantizers_it_is_the_ordinary_layer(device, kind, x):
+    layer = make(kind)
+    layer.to_device(device)
+    assert layer.quantized_W is layer.W
+    assert bool((layer(x).array
+                 == apply_float(kind, x, layer.W, layer.b).array).all())
+
+
+@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('gradient', [None, quantizers.LogQuant])
+def test_forward_and_gradient(device, kind, gradient, x):
+    layer = make(kind, weight_quantizer=quantizers.Sign(),
+                 input_quantizer=quantizers.LinearQuant(4),
+                 gradient_quantizer=gradient and gradient(clip_value=None))
+    layer.to_device(device)
+    layer.cleargrads()
+    variable = chainer.Variable(x)
+    y = layer(variable)
+    expected = apply_float(
+        kind, layer.input_quantizer(x), device.xp.sign(layer.W.array),
+        layer.b)
+    assert bool((y.array == expected.array).all())
+    F.sum(y * y).backward()
+    assert variable.grad.shape == x.shape
+    assert float(abs(layer.W.grad).max()) > 0
+    # the input's gradient is cut off where the input is clipped
+    assert bool((variable.grad[abs(x) > 1] == 0).all())
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_a_float_snapshot_loads(tmp_path, kind):
+    float_model = chainer.Sequential(ordinary(kind))
+    quantized = chainer.Sequential(
+        make(kind, weight_quantizer=quantizers.Sign()))
+    path = str(tmp_path / 'model')
+    chainer.serializers.save_npz(path, float_model)
+    chainer.serializers.load_npz(path, quantized)
+    assert (quantized[0].W.array == float_model[0].W.array).all()
+
+
+@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('mode', ['share', 'copy', 'init'])
+def test_copies_have_their_own_quantizer(kind, mode):
+    layer = make(kind, weight_quantizer=quantizers.Sign())
+    copied = layer.copy(mode)
+    assert copied.weight_quantizer is not layer.weight_quantizer
+    assert (copied.W.array == layer.W.array).all() == (mode != 'init')
+
+
+@pytest.mark.parametrize('layer,shape', [
+    (links.QuantizedLinear(5, weight_quantizer=quantizers.Sign()), (2, 3)),
+    (links.QuantizedLinear(None, 5, gradient_quantizer=quantizers.LogQuant()),
+     (2, 3)),
+    (links.QuantizedConvolution2D(
+        None, 5, 3, weight_quantizer=quantizers.Sign()), (2, 3, 4, 4))])
+def test_input_size_from_the_first_input(layer, shape):
+    assert layer(numpy.zeros(shape, 'f')).shape[:2] == (2, 5)
+
+
+def test_two_batch_axes():
+    layer = links.QuantizedLinear(
+        3, 5, weight_quantizer=quantizers.Sign(),
+        gradient_quantizer=quantizers.LogQuant())
+    x = numpy.random.uniform(-1, 1, (2, 4, 3)).astype('f')
+    assert layer(x, n_batch_axes=2).shape == (2, 4, 5)
+
+
+def test_it_says_what_it_is():
+    text = str(links.QuantizedLinear(
+        3, 5, weight_quantizer=quantizers.Sign()))
+    assert 'weight_quantizer' in text and 'Sign' in text

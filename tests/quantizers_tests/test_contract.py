@@ -1,0 +1,100 @@
+"""What every quantizer answers, tested once for all of them."""
+
+import copy
+import pickle
+
+import chainer
+import numpy
+import pytest
+
+from quantized_net import quantizers
+
+QUANTIZERS = {
+    'sign': quantizers.Sign,
+    'stochastic_sign': quantizers.StochasticSign,
+    'linear2': lambda: quantizers.LinearQuant(2),
+    'linear8': lambda: quantizers.LinearQuant(8),
+    'linear16': lambda: quantizers.LinearQuant(16),
+    'log': quantizers.LogQuant,
+    'log2': lambda: quantizers.LogQuant(2),
+    'log5': lambda: quantizers.LogQuant(5, max_exponent=-1),
+}
+
+
+@pytest.fixture(params=QUANTIZERS)
+def quantizer(request, device):
+    link = QUANTIZERS[request.param]()
+    link.to_device(device)
+    with chainer.using_config('train', False):
+        yield link
+
+
+@pytest.fixture(params=[(1,), (13, 7), (4, 3, 5, 2)])
+def weight(request, device):
+    W = numpy.random.uniform(-1.3, 1.3, request.param).astype('f')
+    W.ravel()[0] = 0
+    return device.send(W)
+
+
+def test_decoded_codes_are_the_quantized_weight(quantizer, weight):
+    codes, codebook = quantizer.encode(weight)
+    assert codes.shape == weight.shape
+    assert codes.dtype.kind == 'u'
+    assert int(codes.max()) < 2 ** quantizer.bits
+    decoded = quantizers.decode(codes, codebook)
+    assert decoded.dtype == weight.dtype
+    assert bool((decoded == quantizer(weight).array).all())
+
+
+def test_quantizing_twice_changes_nothing(quantizer, weight):
+    once = quantizer(weight).array
+    assert bool((quantizer(once).array == once).all())
+
+
+def test_encode_leaves_the_weight(quantizer, weight):
+    before = weight.copy()
+    quantizer.encode(weight)
+    assert bool((weight == before).all())
+
+
+def test_copies_quantize_alike(quantizer, weight):
+    expected = quantizer(weight).array
+    for made in (copy.deepcopy(quantizer), quantizer.copy(),
+                 pickle.loads(pickle.dumps(quantizer))):
+        assert bool((made(weight).array == expected).all())
+
+
+def test_it_says_what_it_is(quantizer):
+    assert type(quantizer).__name__ in repr(quantizer)
+    assert dict(quantizer.printable_specs)
+
+
+@pytest.mark.parametrize('make', [
+    lambda: quantizers.LinearQuant(1), lambda: quantizers.LinearQuant(17),
+    lambda: quantizers.LogQuant(1), lambda: quantizers.LogQuant(9),
+    lambda: quantizers.LogQuant(max_exponent=1)])
+def test_bad_options(make):
+    with pytest.raises(ValueError):
+        make()
+
+
+@pytest.mark.parametrize('name', ['linear8', 'log'])
+def test_nan_is_not_encoded(name):
+    with pytest.raises(ValueError, match='NaN'):
+        QUANTIZERS[name]().encode(numpy.array([0, float('nan')], 'f'))
+
+
+def test_decode_with_a_codebook_for_each_filter():
+    codes = numpy.array([[[0, 1]], [[1, 0]]], numpy.uint8)
+    codebook = numpy.array([[1, 2], [3, 4]], 'f')
+    assert quantizers.decode(codes, codebook).tolist() == [
+        [[1, 2]], [[4, 3]]]
+
+
+def test_stochastic_sign_draws_only_in_training():
+    W = numpy.zeros(100, 'f')
+    link = quantizers.StochasticSign()
+    with chainer.using_config('train', True):
+        assert set(link(W).array.tolist()) == {-1, 1}
+    with chainer.using_config('train', False):
+        assert set(link(W).array.tolist()) == {1}
