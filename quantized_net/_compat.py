@@ -43,6 +43,7 @@ def install():
     _patch_cuda(chainer.backends.cuda)
     sys.meta_path.insert(0, _MultiNodeIteratorFinder())
     _preload_in_forkserver()
+    _silence_iterator()
     _installed = True
 
 
@@ -286,6 +287,16 @@ def _preload_in_forkserver():
     """
     if 'forkserver' in multiprocessing.get_all_start_methods():
         multiprocessing.set_forkserver_preload(['__main__', 'quantized_net'])
+
+
+def _silence_iterator():
+    """Thread.setDaemon is deprecated (Python 3.10).
+
+    Used by chainer.iterators.multiprocess_iterator.
+    """
+    warnings.filterwarnings(
+        'ignore', r'setDaemon\(\) is deprecated', DeprecationWarning,
+        r'chainer\.iterators\.multiprocess_iterator')
 
 
 # Tools -------------------------------------------------------------------

@@ -16,6 +16,7 @@ constraints=tools/build-constraints.txt
 log=.venv-log
 complete=.venv/.complete
 incomplete=.venv/.incomplete
+unreachable='No matching distribution|Retrying|Connection|timed out|ProxyError'
 
 fail() {
     printf 'setup: error: %s\n' "$*" >&2
@@ -82,6 +83,10 @@ recorded() {
     sed -n "s/^$1: //p" "$complete" 2>/dev/null
 }
 
+claim() {
+    echo "process: $$" >"$incomplete" || fail 'can not write to .venv'
+}
+
 # Marks the environment as ours and half-made, then empties it.
 start_anew() {
     if [ -e "$complete" ]; then
@@ -90,8 +95,8 @@ start_anew() {
         rmdir .venv 2>/dev/null || fail '.venv was not made by make: remove' \
             'or rename it, or run the scripts with .venv/bin/python yourself'
     fi
-    mkdir -p .venv && echo "process: $$" >"$incomplete" ||
-        fail 'can not write to .venv'
+    mkdir -p .venv
+    claim
     find .venv -mindepth 1 -maxdepth 1 ! -name .incomplete \
         -exec rm -rf {} + || fail 'can not empty .venv'
     if "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
@@ -114,8 +119,8 @@ install() {
 finish() {
     grep -qx "process: $$" "$incomplete" 2>/dev/null ||
         fail 'another set-up took .venv over; run make again'
-    printf '%s\n' "$1" >"$incomplete" && mv "$incomplete" "$complete" ||
-        fail 'can not write to .venv'
+    printf '%s\n' "$1" >"$incomplete" || fail 'can not write to .venv'
+    mv "$incomplete" "$complete"
 }
 
 known=$(sed -n '/^\[project.optional-dependencies\]/,/^$/s/ = \[.*//p' \
@@ -152,8 +157,8 @@ if [ -x .venv/bin/python ] && [ "$minor" = "$(recorded python)" ] &&
     [ "$(pwd -P)" = "$(recorded folder)" ]
 then
     echo "setup: updating .venv; the log is in $log"
-    mv "$complete" "$incomplete" && echo "process: $$" >"$incomplete" ||
-        fail 'can not write to .venv'
+    mv "$complete" "$incomplete"
+    claim
 else
     [ -n "${python:-}" ] || choose_python
     echo "setup: making .venv with $python ($version), a minute or two;" \
@@ -163,14 +168,12 @@ else
 fi
 
 if ! install; then
-    if grep -qE 'Connection|Retrying|timed out|name resolution|Proxy|SSL' \
-        "$log"
-    then
+    why=$(grep -i '^error' "$log" | tail -n 1 | cut -c 1-200)
+    if grep -qE "$unreachable" "$log"; then
         [ -z "$made" ] || finish "$made"  # pip fetches first: all as before
-        fail 'pip can not reach a package index: check the network, or set' \
-            "PIP_INDEX_URL to one that answers; the log is in $log"
+        fail "pip can not reach an index that has what is needed ($why):" \
+            "check the network or set PIP_INDEX_URL; the log is in $log"
     fi
-    fail "pip failed ($(grep -i '^error' "$log" | tail -n 1 | cut -c 1-200));" \
-        "the log is in $log"
+    fail "pip failed ($why); the log is in $log"
 fi
 finish "$(describe)"

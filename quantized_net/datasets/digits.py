@@ -10,8 +10,8 @@ def get_digits(ndim=1):
     They are 8x8 images of 17 grey levels, of the test part of "Optical
     Recognition of Handwritten Digits" (UCI, Alpaydin and Kaynak).  Here they
     are scaled to 28x28 by linear interpolation, and split once and for all:
-    of each digit every fifth image is for the test, 364 in all, and the
-    other 1,433 are for training.
+    of each digit every fifth image is for the test, 355 in all, and the
+    other 1,442 are for training.
 
     Args:
         ndim (int): 1 for images of shape (784,), 3 for (1, 28, 28).

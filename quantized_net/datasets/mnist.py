@@ -156,7 +156,7 @@ def _read(path, spec):
 def _read_cache(path, part):
     """Reads and checks a file of Chainer's cache."""
     try:
-        with numpy.load(path) as archive:
+        with open(path, 'rb') as f, numpy.load(f) as archive:
             arrays = [archive['x'], archive['y']]
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile,
             zlib.error) as e:

@@ -92,7 +92,7 @@ def _check_whole(path):
 
 
 def _check_same_run(path, trainer):
-    with numpy.load(path) as archive:
+    with open(path, 'rb') as f, numpy.load(f) as archive:
         if settings_module.Settings.key not in archive.files:
             raise errors.UserError(
                 '%s is no snapshot of this script' % path)
@@ -101,7 +101,7 @@ def _check_same_run(path, trainer):
             name[len(_MODEL):]: archive[name].shape
             for name in archive.files if name.startswith(_MODEL)}
     wanted = trainer.get_extension('Settings').settings
-    for name in sorted(set(saved) | set(wanted)):
+    for name in [*wanted, *sorted(set(saved) - set(wanted))]:
         if saved.get(name) != wanted.get(name):
             raise errors.UserError(
                 'snapshot %s is of another run: its %s is %s, here it is %s'

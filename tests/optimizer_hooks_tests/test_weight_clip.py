@@ -64,7 +64,8 @@ def test_bounds(model):
 
 def test_all_as_the_original_code(model):
     assert clipped(model, params='all') == {
-        '/float/W', '/float/b', '/l1/W', '/l1/b', '/bn/gamma', '/bn/beta'}
+        '/float/W', '/float/b', '/l1/W', '/l1/b', '/bn/gamma', '/bn/beta',
+        '/empty/b'}
 
 
 @pytest.mark.parametrize('params,expected', [
