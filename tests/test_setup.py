@@ -199,14 +199,19 @@ def test_debian_without_venv(checkout):
     assert 'sudo apt install python3.11-venv' in line
 
 
-@pytest.mark.parametrize('says', [
-    'WARNING: Retrying (Retry(total=4)) after connection broken\n',
-    'ERROR: No matching distribution found for setuptools>=77\n'])
-def test_index_out_of_reach(checkout, says):
+@pytest.mark.parametrize('says, needed', [
+    ('WARNING: Retrying (Retry(total=4)) after connection broken\n',
+     'what is needed'),
+    ('ERROR: No matching distribution found for chainer==7.8.1\n',
+     'chainer==7.8.1'),
+    # of an index out of reach, with a constraint
+    ('  ERROR: ResolutionImpossible: for help visit\n'
+     'error: subprocess-exited-with-error\n', 'what is needed')])
+def test_index_out_of_reach(checkout, says, needed):
     checkout.put_python('python3', '3.11.7')
     checkout.pip(1, says)
     line = checkout.fails()
-    assert 'pip can not reach an index' in line
+    assert 'pip can not reach an index that has %s:' % needed in line
     assert 'the log is in .venv-log' in line
     assert says in (checkout.folder / '.venv-log').read_text()
     checkout.pip(0, '')

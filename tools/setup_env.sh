@@ -16,7 +16,10 @@ constraints=tools/build-constraints.txt
 log=.venv-log
 complete=.venv/.complete
 incomplete=.venv/.incomplete
-unreachable='No matching distribution|Retrying|Connection|timed out|ProxyError'
+
+# What pip says of an index that it can not reach, or that lacks something.
+unreachable='Retrying|Connection|timed out|ProxyError'
+unreachable="$unreachable|No matching distribution|ResolutionImpossible"
 
 fail() {
     printf 'setup: error: %s\n' "$*" >&2
@@ -168,12 +171,14 @@ else
 fi
 
 if ! install; then
-    why=$(grep -i '^error' "$log" | tail -n 1 | cut -c 1-200)
     if grep -qE "$unreachable" "$log"; then
         [ -z "$made" ] || finish "$made"  # pip fetches first: all as before
-        fail "pip can not reach an index that has what is needed ($why):" \
+        needed=$(sed -n 's/.*No matching distribution found for //p' "$log" |
+            tail -n 1)
+        fail "pip can not reach an index that has ${needed:-what is needed}:" \
             "check the network or set PIP_INDEX_URL; the log is in $log"
     fi
-    fail "pip failed ($why); the log is in $log"
+    why=$(grep -iE '^ *error:' "$log" | head -n 1 | cut -c 1-200)
+    fail "pip failed (${why:-no word why}); the log is in $log"
 fi
 finish "$(describe)"

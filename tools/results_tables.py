@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Writes the tables of results/README.md from the logs of the runs.
+
+    python tools/results_tables.py            rewrite the tables
+    python tools/results_tables.py --check    fail where they are not current
+
+Everything between a line "<!-- table: NAME -->" and "<!-- end -->" is
+written anew; the rest of the file is left alone.
+"""
+
+import argparse
+import collections
+import json
+import pathlib
+import re
+import statistics
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from quantized_net import files  # NOQA
+from quantized_net.published import mnist_qnn  # NOQA
+
+RESULTS = ROOT / 'results'
+
+Run = collections.namedtuple('Run', 'args log')
+
+
+def read_runs(folder):
+    """The runs below a variant's folder, by seed."""
+    runs = []
+    for path in sorted(folder.glob('seed*')):
+        runs.append(Run(json.loads((path / 'args.json').read_text()),
+                        json.loads((path / 'log').read_text())))
+    return runs
+
+
+def spread(values):
+    """Mean and standard deviation, of accuracies in per cent."""
+    values = [100 * v for v in values]
+    if len(values) == 1:
+        return '%.2f' % values[0]
+    return '%.3f ± %.3f' % (statistics.mean(values), statistics.stdev(values))
+
+
+def row(variant, runs, key, label):
+    last = [run.log[-1][key] for run in runs]
+    tail = [statistics.mean(r[key] for r in run.log[-10:]) for run in runs]
+    epochs = {run.log[-1]['epoch'] for run in runs}
+    assert len(epochs) == 1, '%s: runs of different lengths' % variant
+    epoch, = epochs
+    published_key = key.replace('validation_batch', 'validation')
+    figure = mnist_qnn.find(variant, epoch, published_key)
+    mean = mnist_qnn.mean_of_last(variant, epoch, published_key)
+    return '| %s | %s | %s | %d | %s | %s | %s | %s | %s |' % (
+        variant, label, ', '.join(str(r.args['seed']) for r in runs), epoch,
+        spread(last), '%.2f' % (100 * figure.value) if figure else '—',
+        spread(tail), '%.2f' % (100 * mean.value) if mean else '—',
+        figure.source if figure else '—')
+
+
+def mnist_qnn_table():
+    lines = [
+        '| method | BatchNormalization evaluated on | seeds | epochs '
+        '| accuracy %, last epoch | published | mean of the last ten '
+        '| published | source of the published figure |',
+        '|---|---|---|---|---|---|---|---|---|']
+    for variant in ('qnn', 'bnn', 'float'):
+        runs = read_runs(RESULTS / 'mnist_qnn' / variant)
+        if runs:
+            lines += [
+                row(variant, runs, 'validation/main/accuracy',
+                    'running statistics'),
+                row(variant, runs, 'validation_batch/main/accuracy',
+                    'each batch of 100 (as the seed\'s repository)')]
+    return '\n'.join(lines)
+
+
+def mnist_qnn_losses_table():
+    """The published curve beside the mean of our runs, epoch by epoch."""
+    runs = read_runs(RESULTS / 'mnist_qnn' / 'qnn')
+    keys = ('main/loss', 'main/accuracy', 'validation_batch/main/loss',
+            'validation_batch/main/accuracy', 'validation/main/loss',
+            'validation/main/accuracy')
+    lines = [
+        '| epoch | training loss | published | training accuracy | published '
+        '| loss on batch statistics | published | accuracy on batch '
+        'statistics | published | loss on running statistics | accuracy on '
+        'running statistics |', '|---' * 11 + '|']
+    for epoch in (1, 2, 5, 10, 15, 20):
+        cells = ['%d' % epoch]
+        for key in keys:
+            digits = '%.4f'
+            cells.append(digits % statistics.mean(
+                run.log[epoch - 1][key] for run in runs))
+            if not key.startswith('validation/'):
+                cells.append(digits % mnist_qnn.find(
+                    'qnn', epoch, key.replace('_batch', '')).value)
+        lines.append('| ' + ' | '.join(cells) + ' |')
+    return '\n'.join(lines)
+
+
+TABLES = {'mnist_qnn': mnist_qnn_table,
+          'mnist_qnn_losses': mnist_qnn_losses_table}
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--check', action='store_true')
+    args = parser.parse_args()
+    path = RESULTS / 'README.md'
+    old = path.read_text()
+    new = re.sub(
+        r'(<!-- table: (\w+) -->\n).*?(<!-- end -->)',
+        lambda m: m.group(1) + TABLES[m.group(2)]() + '\n' + m.group(3),
+        old, flags=re.DOTALL)
+    if args.check:
+        if new != old:
+            sys.exit('results/README.md does not show what the logs say; run '
+                     'python tools/results_tables.py')
+        return
+    files.write_text(str(path), new)
+
+
+if __name__ == '__main__':
+    main()
