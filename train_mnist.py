@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Trains a quantized network on MNIST and prints the published table."""
 
-import _bootstrap  # NOQA: first, finds the environment
+import _bootstrap  # noqa: F401  (first: finds the environment)
 
 import argparse
 import os
 
-import quantized_net  # NOQA: before chainer, which it makes run
+import quantized_net  # before chainer, which it makes run
 import chainer
 from chainer import links as L
 from chainer import training

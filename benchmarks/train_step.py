@@ -179,7 +179,7 @@ def main():
     args = parse_args()
     for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
         os.environ[name] = str(args.threads)
-    import quantized_net  # NOQA: before chainer
+    import quantized_net  # noqa: F401  (before chainer)
     import chainer
     import numpy
     import torch
@@ -195,7 +195,7 @@ def main():
               chainer.__version__, numpy.__version__, torch.__version__))
     print('medians of %d steps in turn, milliseconds' % args.steps)
     print('%-8s %14s %8s %8s %22s' % (
-        'method', 'quantized_net', 'torch', 'ratio', 'quantization\'s share'))
+        'method', 'quantized_net', 'torch', 'ratio', "quantization's share"))
     for method in args.methods:
         ours, quantization = chainer_step(method, args.unit, x, t)
         theirs = torch_step(method, args.unit, x, t)

@@ -4,19 +4,19 @@ from quantized_net import _compat
 
 _compat.install()
 
-from quantized_net import errors  # NOQA: E402
-from quantized_net import functions  # NOQA: E402
-from quantized_net import links  # NOQA: E402
-from quantized_net import optimizer_hooks  # NOQA: E402
-from quantized_net import quantizers  # NOQA: E402
-from quantized_net.errors import UserError  # NOQA: E402
-from quantized_net.links import QuantizedConvolution2D  # NOQA: E402
-from quantized_net.links import QuantizedLinear  # NOQA: E402
-from quantized_net.optimizer_hooks import WeightClip  # NOQA: E402
-
-from quantized_net._version import __version__  # NOQA: E402
+from quantized_net import errors  # noqa: E402
+from quantized_net import functions  # noqa: E402
+from quantized_net import links  # noqa: E402
+from quantized_net import optimizer_hooks  # noqa: E402
+from quantized_net import quantizers  # noqa: E402
+from quantized_net.errors import UserError  # noqa: E402
+from quantized_net._version import __version__  # noqa: E402
+from quantized_net.links import QuantizedConvolution2D  # noqa: E402
+from quantized_net.links import QuantizedLinear  # noqa: E402
+from quantized_net.optimizer_hooks import WeightClip  # noqa: E402
 
 __all__ = [
     'QuantizedConvolution2D', 'QuantizedLinear', 'UserError', 'WeightClip',
+    '__version__',
     'errors', 'functions', 'links', 'optimizer_hooks', 'quantizers',
 ]

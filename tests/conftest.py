@@ -3,7 +3,7 @@
 import os
 import pathlib
 
-import quantized_net  # NOQA: before chainer
+import quantized_net  # noqa: F401  (before chainer)
 import chainer
 import numpy
 import pytest

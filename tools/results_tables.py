@@ -19,8 +19,8 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from quantized_net import files  # NOQA
-from quantized_net.published import mnist_qnn  # NOQA
+from quantized_net import files  # noqa: E402
+from quantized_net.published import mnist_qnn  # noqa: E402
 
 RESULTS = ROOT / 'results'
 
@@ -73,7 +73,7 @@ def mnist_qnn_table():
                 row(variant, runs, 'validation/main/accuracy',
                     'running statistics'),
                 row(variant, runs, 'validation_batch/main/accuracy',
-                    'each batch of 100 (as the seed\'s repository)')]
+                    'each batch of 100 (as published)')]
     return '\n'.join(lines)
 
 

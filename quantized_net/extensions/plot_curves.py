@@ -43,6 +43,7 @@ def draw(log, keys, path, ylabel, title='', references=()):
     """Draws entries of a log; the arguments are those of the extension."""
     from matplotlib.backends import backend_agg
     from matplotlib import figure
+    from matplotlib import ticker
 
     # no pyplot: nothing of the caller's matplotlib is touched
     picture = figure.Figure(figsize=(6.4, 4), dpi=120, layout='constrained')
@@ -61,7 +62,7 @@ def draw(log, keys, path, ylabel, title='', references=()):
     axes.set_title(title, fontsize=10)
     axes.grid(color='#dddddd', linewidth=.6)
     axes.spines[['top', 'right']].set_visible(False)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     if axes.lines:
         axes.legend(frameon=False, fontsize=8)
     with files.replacing(path) as temporary:

@@ -27,8 +27,9 @@ class RandomState(extension.Extension):
         pass
 
     def serialize(self, serializer):
-        kind, keys, pos, has_gauss, cached = numpy.random.get_state()
-        keys = serializer('keys', keys.copy())
+        kind, keys, pos, has_gauss, cached = numpy.random.get_state(
+            legacy=True)
+        keys = serializer('keys', numpy.array(keys))
         pos = serializer('pos', pos)
         has_gauss = serializer('has_gauss', has_gauss)
         cached = serializer('cached_gaussian', cached)

@@ -22,7 +22,7 @@ class Quantizer(chainer.Link):
 
     """
 
-    bits = None  # type: int
+    bits = 32
 
     def forward(self, W):
         """Quantizes.
