@@ -1,7 +1,7 @@
 """The errors that end a script in one line."""
 
 
-class UserError(Exception):
+class UserError(ValueError):
     """Bad input: one line that names the thing and says what to do.
 
     The scripts print it and exit with status 2, without a traceback.

@@ -6,8 +6,10 @@ from quantized_net.quantizers.quantizer import decode
 from quantized_net.quantizers.quantizer import Quantizer
 from quantized_net.quantizers.sign import Sign
 from quantized_net.quantizers.sign import StochasticSign
+from quantized_net.quantizers.ttq import TTQ
+from quantized_net.quantizers.twn import TWN
 
 __all__ = [
     'LinearQuant', 'LogQuant', 'Quantizer', 'Sign', 'StochasticSign',
-    'decode',
+    'TTQ', 'TWN', 'decode',
 ]

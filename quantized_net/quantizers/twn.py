@@ -1,0 +1,49 @@
+"""Ternary weight networks."""
+
+from chainer import backend
+
+from quantized_net import functions
+from quantized_net.quantizers import quantizer
+
+
+class TWN(quantizer.Quantizer):
+
+    """Three values whose scale follows from the weights.
+
+    See :func:`quantized_net.functions.twn`.
+
+    Args:
+        threshold (float): Factor of the mean magnitude, above 0.
+        per_filter (bool): One threshold and scale for each filter.
+
+    .. seealso:: Li et al., arXiv:1605.04711
+
+    """
+
+    bits = 2
+
+    def __init__(self, threshold=0.7, per_filter=False):
+        super(TWN, self).__init__()
+        if not threshold > 0:
+            raise ValueError(
+                'threshold must be above 0, not %r' % (threshold,))
+        self.threshold = threshold
+        self.per_filter = per_filter
+
+    @property
+    def printable_specs(self):
+        yield 'threshold', self.threshold
+        yield 'per_filter', self.per_filter
+
+    def forward(self, W):
+        return functions.twn(W, self.threshold, self.per_filter)
+
+    def encode(self, W):
+        xp = backend.get_array_module(W)
+        codes, alpha = functions.twn_codes(
+            W, self.threshold, self.per_filter)
+        alpha = alpha.ravel()
+        codebook = xp.stack([xp.zeros_like(alpha), -alpha, alpha], axis=1)
+        # -1 becomes 1, and 1 becomes 2: zero is the code 0
+        codes = xp.abs(codes).astype(xp.uint8) + (codes > 0).astype(xp.uint8)
+        return codes, codebook if self.per_filter else codebook[0]

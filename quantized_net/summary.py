@@ -1,0 +1,146 @@
+"""What a model's layers are made of, in bits and bytes."""
+
+import chainer
+from chainer import backend
+
+from quantized_net.links import quantized_layer
+from quantized_net import quantizers
+
+
+class Row(object):
+
+    """A layer of the summary.
+
+    Attributes:
+        name (str): Path of the layer.
+        shape (tuple): Of the weight; ``None`` for a row of other values.
+        quantizer (str): Its class, or ``'float'``.
+        bits (int): Of one weight.
+        zeros (float or None): Share of zeros among the quantized weights.
+        Wp, Wn (float or None): The largest value, and the smallest's
+            magnitude, of the codebook.
+        n_values (int or None): Distinct quantized values.
+        float_bytes, packed_bytes (int): Of the weight as float and packed at
+            ``bits`` bits with its codebook.
+
+    """
+
+    def __init__(self, name, shape, quantizer, bits, float_bytes,
+                 packed_bytes, zeros=None, Wp=None, Wn=None, n_values=None):
+        self.name = name
+        self.shape = shape
+        self.quantizer = quantizer
+        self.bits = bits
+        self.float_bytes = float_bytes
+        self.packed_bytes = packed_bytes
+        self.zeros = zeros
+        self.Wp = Wp
+        self.Wn = Wn
+        self.n_values = n_values
+
+
+class Summary(list):
+
+    """Rows of :class:`Row`; prints as a table with totals.
+
+    Attributes:
+        float_bytes, packed_bytes (int): Of the whole model.
+
+    """
+
+    @property
+    def float_bytes(self):
+        return sum(row.float_bytes for row in self)
+
+    @property
+    def packed_bytes(self):
+        return sum(row.packed_bytes for row in self)
+
+    def __str__(self):
+        table = [('layer', 'shape', 'quantizer', 'bits', 'zeros %', 'Wp',
+                  'Wn', 'values', 'float bytes', 'packed')]
+        for row in self:
+            table.append((
+                row.name, 'x'.join(map(str, row.shape or ())), row.quantizer,
+                str(row.bits), _number(row.zeros, '%.1f', 100),
+                _number(row.Wp, '%.4f'), _number(row.Wn, '%.4f'),
+                _number(row.n_values, '%d'), '{:,}'.format(row.float_bytes),
+                '{:,}'.format(row.packed_bytes)))
+        ratio = self.float_bytes / max(self.packed_bytes, 1)
+        table.append(('total', '', '', '', '', '', '', '',
+                      '{:,}'.format(self.float_bytes),
+                      '{:,}'.format(self.packed_bytes)))
+        widths = [max(len(line[i]) for line in table) for i in range(10)]
+        lines = []
+        for line in table:
+            left = ['%-*s' % (w, c) for w, c in zip(widths[:3], line[:3])]
+            right = ['%*s' % (w, c) for w, c in zip(widths[3:], line[3:])]
+            lines.append('  '.join(left + right).rstrip())
+        rule = '-' * max(map(len, lines))
+        lines[1:1] = [rule]
+        lines[-1:-1] = [rule]
+        lines.append('%.2f times smaller' % ratio)
+        return '\n'.join(lines)
+
+
+def _number(value, form, factor=1):
+    return '' if value is None else form % (factor * value)
+
+
+def summary(model):
+    """Summarizes a model's layers; changes nothing.
+
+    Args:
+        model (~chainer.Link): With initialized parameters.
+
+    Returns:
+        Summary: Bytes are counted, not measured: a weight takes its bits,
+        rounded up to whole bytes, and 4 bytes for each value of its
+        codebook; everything else 4 bytes a value.
+
+    """
+    rows = Summary()
+    others = 0
+    seen = set()
+    for path, link in model.namedlinks():
+        for name, param in sorted(link.__dict__.items()):
+            if name not in link._params or id(param) in seen:
+                continue
+            seen.add(id(param))
+            if param.array is None:
+                continue
+            if isinstance(link, quantizers.Quantizer):
+                continue  # in the codebook
+            if name == 'W' and isinstance(
+                    link, quantized_layer.QuantizedLayer) and (
+                        link.weight_quantizer is not None):
+                rows.append(_quantized_row(path.lstrip('/'), link))
+            elif name == 'W':
+                rows.append(Row(
+                    path.lstrip('/'), param.shape, 'float', 32,
+                    4 * param.size, 4 * param.size))
+            else:
+                others += 4 * param.size
+        for name in link._persistent:
+            value = link.__dict__[name]
+            if hasattr(value, 'size') and not isinstance(
+                    link, quantizers.Quantizer):
+                others += 4 * value.size
+    if others:
+        rows.append(Row('biases, BatchNormalization', None, 'float', 32,
+                        others, others))
+    return rows
+
+
+def _quantized_row(path, link):
+    W = link.W.array
+    with chainer.using_config('train', False):
+        codes, codebook = link.weight_quantizer.encode(W)
+        values = quantizers.decode(codes, codebook)
+    xp = backend.get_array_module(W)
+    bits = link.weight_quantizer.bits
+    return Row(
+        path, W.shape, type(link.weight_quantizer).__name__, bits,
+        4 * W.size, (W.size * bits + 7) // 8 + 4 * codebook.size,
+        zeros=float((values == 0).mean()), Wp=float(codebook.max()),
+        Wn=float(-codebook.min()), n_values=len(xp.unique(values)))

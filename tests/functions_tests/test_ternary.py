@@ -1,0 +1,135 @@
+"""TTQ and TWN against the equations and a numerical derivative."""
+
+import chainer
+import numpy
+import pytest
+
+from quantized_net import functions
+
+SHAPES = [(1,), (7,), (5, 3), (4, 3, 3, 2)]
+
+
+def to_cpu(x):
+    return chainer.get_device('@numpy').send(getattr(x, 'array', x))
+
+
+def make(device, shape, dtype='f', Wp=.8, Wn=1.3):
+    W = numpy.random.uniform(-1, 1, shape).astype(dtype)
+    g = numpy.random.uniform(-1, 1, shape).astype(dtype)
+    return [chainer.Parameter(device.send(numpy.array(a, dtype)))
+            for a in (W, Wp, Wn)], W, g
+
+
+@pytest.mark.parametrize('shape', SHAPES)
+@pytest.mark.parametrize('dtype', ['e', 'f', 'd'])
+@pytest.mark.parametrize('gradient', ['true', 'paper_eq7'])
+@pytest.mark.parametrize('reduction', ['sum', 'mean'])
+def test_equations(device, shape, dtype, gradient, reduction):
+    params, W, g = make(device, shape, dtype)
+    Wp, Wn = [numpy.array(v, dtype) for v in (.8, 1.3)]
+    delta = numpy.array(.3, dtype)
+    y = functions.ternary(
+        *params, device.send(delta), gradient, reduction)
+    expected = numpy.where(W > delta, Wp, numpy.where(W < -delta, -Wn, 0))
+    numpy.testing.assert_array_equal(to_cpu(y), expected.astype(dtype))
+    assert y.dtype == dtype
+    for p in params:
+        p.cleargrad()
+    y.grad = device.send(g)
+    y.backward()
+    numpy.testing.assert_array_equal(
+        to_cpu(params[0].grad),
+        g * numpy.where(W > delta, Wp, numpy.where(W < -delta, Wn, 1)
+                        ).astype(dtype))
+    g = g.astype('d')
+    over_p, over_n = g[W > delta], g[W < -delta]
+    reduce = (lambda v: v.sum()) if reduction == 'sum' else (
+        lambda v: v.mean() if v.size else 0)
+    tolerance = 2e-2 if dtype == 'e' else 1e-5
+    numpy.testing.assert_allclose(
+        to_cpu(params[1].grad), reduce(over_p), tolerance, tolerance)
+    numpy.testing.assert_allclose(
+        to_cpu(params[2].grad),
+        (1 if gradient == 'paper_eq7' else -1) * reduce(over_n),
+        tolerance, tolerance)
+
+
+@pytest.mark.parametrize('shape', SHAPES)
+def test_numerical_derivative_of_the_scales(device, shape):
+    (W, Wp, Wn), _, g = make(device, shape, 'd')
+    delta = device.send(numpy.array(.3))
+    y = functions.ternary(W, Wp, Wn, delta)
+    for p in (Wp, Wn):
+        p.cleargrad()
+    y.grad = device.send(g)
+    y.backward()
+    for p in (Wp, Wn):
+        def loss(value, p=p):
+            args = [W.array, Wp.array, Wn.array]
+            args[1 if p is Wp else 2] = device.send(numpy.array(value))
+            return (to_cpu(functions.ternary(*args, delta)) * g).sum()
+        value = float(p.array)
+        numerical = (loss(value + 1e-3) - loss(value - 1e-3)) / 2e-3
+        assert float(p.grad) == pytest.approx(numerical, abs=1e-9)
+
+
+def test_printed_sign_is_not_the_derivative(device):
+    (W, Wp, Wn), _, g = make(device, (50,), 'd')
+    y = functions.ternary(
+        W, Wp, Wn, device.send(numpy.array(.3)), 'paper_eq7')
+    Wn.cleargrad()
+    y.grad = device.send(g)
+    y.backward()
+    true = -g[to_cpu(W) < -.3].sum()
+    assert float(Wn.grad) == pytest.approx(-true)
+    assert abs(true) > .1
+
+
+@pytest.mark.parametrize('w,expected', [
+    (.25, 0), (-.25, 0), (.2500001, 2), (-.2500001, -3), (0., 0), (-0., 0),
+    (float('nan'), 0)])
+def test_on_the_boundary(device, w, expected):
+    y = functions.ternary(*[device.send(numpy.array(v, 'f'))
+                            for v in (w, 2, 3, .25)])
+    assert float(y.array) == expected
+
+
+def test_max_threshold(device):
+    W = device.send(numpy.array([.5, -2, 1], 'f'))
+    delta = functions.max_threshold(W, .25)
+    assert delta.dtype == numpy.float32 and float(delta) == .5
+
+
+@pytest.mark.parametrize('sparsity', [0, .1, .5, .93])
+@pytest.mark.parametrize('shape', [(10,), (13, 7)])
+def test_quantile_threshold(device, sparsity, shape):
+    W = numpy.random.uniform(-1, 1, shape).astype('f')
+    delta = functions.quantile_threshold(device.send(W), sparsity)
+    zeros = int((abs(W) <= float(delta)).sum())
+    assert zeros == round(sparsity * W.size)
+
+
+@pytest.mark.parametrize('per_filter', [False, True])
+def test_twn(device, per_filter):
+    W = numpy.random.normal(size=(4, 3, 3)).astype('f')
+    W[2] = 0  # a filter that is all zeros
+    variable = chainer.Variable(device.send(W))
+    y = functions.twn(variable, .7, per_filter)
+    expected = numpy.zeros_like(W)
+    for part in (range(4) if per_filter else [slice(None)]):
+        w = W[part]
+        above = abs(w) > .7 * abs(w).mean()
+        if above.any():
+            expected[part] = numpy.sign(w) * above * abs(w)[above].mean()
+    numpy.testing.assert_allclose(to_cpu(y), expected, 1e-6)
+    g = numpy.random.uniform(-1, 1, W.shape).astype('f')
+    y.grad = device.send(g)
+    y.backward()
+    assert (to_cpu(variable.grad) == g).all()
+
+
+@pytest.mark.parametrize('options', [
+    {'gradient_of_Wn': 'no'}, {'reduction': 'max'}])
+def test_bad_options(options):
+    with pytest.raises(ValueError):
+        functions.ternary(*numpy.ones(4, 'f'), **options)
