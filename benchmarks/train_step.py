@@ -41,9 +41,9 @@ def chainer_step(method, unit, x, t):
     """
     import chainer
     from chainer import links as L
-    from chainer import optimizers
     import quantized_net
     from quantized_net import models
+    from quantized_net import optimizers
     from quantized_net.functions import straight_through
 
     quantizing = (straight_through.StraightThroughFunction,

@@ -221,7 +221,7 @@ def test_load_float_refuses_another_architecture(model, tmp_path):
         assert bool((dict(model.namedparams())[name].array == value).all())
 
 
-GOLDEN = """\
+GOLDEN = '''\
 layer                       shape  quantizer  bits  zeros %      Wp      Wn  \
 values  float bytes  packed
 -----------------------------------------------------------------------------\
@@ -236,7 +236,7 @@ biases, BatchNormalization         float        32                           \
 ---------------------------
 total                                                                        \
                 232     124
-1.87 times smaller"""
+1.87 times smaller'''
 
 
 def test_summary(device):

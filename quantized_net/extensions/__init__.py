@@ -8,8 +8,9 @@ from quantized_net.extensions.plot_curves import PlotCurves
 from quantized_net.extensions.random_state import RandomState
 from quantized_net.extensions.settings import Settings
 from quantized_net.extensions.table_report import TableReport
+from quantized_net.extensions.ternary_report import TernaryReport
 
 __all__ = [
     'BatchStatisticsEvaluator', 'Interrupt', 'NaNGuard', 'PlotCurves',
-    'RandomState', 'Settings', 'TableReport',
+    'RandomState', 'Settings', 'TableReport', 'TernaryReport',
 ]

@@ -1,5 +1,6 @@
 """The networks of the published experiments."""
 
+from quantized_net.models.convnet import ConvNet
 from quantized_net.models.mlp import MLP
 
-__all__ = ['MLP']
+__all__ = ['ConvNet', 'MLP']

@@ -1,5 +1,6 @@
 """Hooks of the optimizer."""
 
+from quantized_net.optimizer_hooks.gradient_sign import GradientSign
 from quantized_net.optimizer_hooks.weight_clip import WeightClip
 
-__all__ = ['WeightClip']
+__all__ = ['GradientSign', 'WeightClip']

@@ -46,7 +46,8 @@ def add_common(parser, batchsize, epoch):
     Args:
         parser (argparse.ArgumentParser): To add to.
         batchsize (int): The default minibatch size.
-        epoch (int): The default number of epochs.
+        epoch (int or None): The default number of epochs; ``None`` where
+            the script sets it later.
 
     """
     parser.add_argument(
@@ -54,7 +55,8 @@ def add_common(parser, batchsize, epoch):
         help='images in a minibatch (default: %(default)s)')
     parser.add_argument(
         '--epoch', '-e', type=positive_int, default=epoch,
-        help='sweeps over the data set (default: %(default)s)')
+        help='sweeps over the data set' + (
+            ' (default: %(default)s)' if epoch else ''))
     device = parser.add_mutually_exclusive_group()
     device.add_argument(
         '--gpu', '-g', type=int, nargs='?', const=0, default=-1,

@@ -16,27 +16,28 @@ _LABELS = (
 def is_published_experiment(args, dataset):
     """Whether a run of train_mnist.py is the one that was published."""
     return (dataset == 'mnist' and not args.validation
+            and args.model == 'mlp'
             and args.unit == 1000 and args.batchsize == 100
             and args.epoch <= 20)
 
 
-def curves(args, dataset, kind):
+def curves(args, method, dataset, kind):
     """The published validation curve, for ``extensions.PlotCurves``."""
-    if args.method != 'qnn' or not is_published_experiment(args, dataset):
+    if method != 'qnn' or not is_published_experiment(args, dataset):
         return []
     column = mnist_qnn.KEYS.index('validation/main/' + kind)
-    return [('validation, published',
+    return [('validation, published (on batch statistics)',
              [row[column] for row in mnist_qnn.QNN_TABLE], 1)]
 
 
-def table(args, dataset, log, published):
+def table(args, method, dataset, log):
     """The closing table of a run.
 
     Args:
         args: Options of the script.
+        method (str): ``'qnn'``, ``'bnn'`` or another.
         dataset (str): Name of the data set that was taken.
         log (list of dict): Of LogReport, a row for each epoch.
-        published: Module with ``find`` and ``mean_of_last``.
 
     Returns:
         str: Last epoch and mean of the last ten, of this run, as published,
@@ -46,7 +47,7 @@ def table(args, dataset, log, published):
     last = log[-1]
     tail = log[-10:]
     comparable = is_published_experiment(args, dataset)
-    lines = ['', '%s, %s, epoch %d' % (dataset, args.method, last['epoch']),
+    lines = ['', '%s, %s, epoch %d' % (dataset, method, last['epoch']),
              '%-32s %10s %10s %10s %10s %10s %10s' % (
                  '', 'last', 'published', 'diff.',
                  'mean of %d' % len(tail), 'published', 'diff.')]
@@ -57,10 +58,10 @@ def table(args, dataset, log, published):
         cells = []
         mean = sum(row[key] for row in tail) / len(tail)
         published_key = key.replace('validation_batch', 'validation')
-        for value, find in ((last[key], published.find),
-                            (mean, published.mean_of_last)):
+        for value, find in ((last[key], mnist_qnn.find),
+                            (mean, mnist_qnn.mean_of_last)):
             figure = comparable and find(
-                args.method, last['epoch'], published_key)
+                method, last['epoch'], published_key)
             cells.append('%10.5f' % value)
             if figure:
                 cells += ['%10.5f' % figure.value,

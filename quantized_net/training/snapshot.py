@@ -35,6 +35,22 @@ def newest_first(folder):
                   key=iteration, reverse=True)
 
 
+def settings_of(path):
+    """The settings that a snapshot was taken with (a dict).
+
+    Raises:
+        ~quantized_net.UserError: Where it is missing, damaged or of another
+            script.
+
+    """
+    _check_whole(path)
+    with open(path, 'rb') as f, numpy.load(f) as archive:
+        if settings_module.Settings.key not in archive.files:
+            raise errors.UserError(
+                '%s is no snapshot of this script' % path)
+        return json.loads(str(archive[settings_module.Settings.key]))
+
+
 def load(path, trainer):
     """Resumes a trainer from a snapshot.
 
@@ -48,7 +64,6 @@ def load(path, trainer):
             another run.  The trainer is as it was.
 
     """
-    _check_whole(path)
     _check_same_run(path, trainer)
     try:
         serializers.load_npz(path, trainer)
@@ -92,11 +107,8 @@ def _check_whole(path):
 
 
 def _check_same_run(path, trainer):
+    saved = settings_of(path)
     with open(path, 'rb') as f, numpy.load(f) as archive:
-        if settings_module.Settings.key not in archive.files:
-            raise errors.UserError(
-                '%s is no snapshot of this script' % path)
-        saved = json.loads(str(archive[settings_module.Settings.key]))
         shapes = {
             name[len(_MODEL):]: archive[name].shape
             for name in archive.files if name.startswith(_MODEL)}

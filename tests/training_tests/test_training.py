@@ -68,7 +68,7 @@ def test_output_folder_that_is_a_file(tmp_path):
 
 
 def args(**options):
-    values = dict(method='qnn', unit=1000, batchsize=100, epoch=20,
+    values = dict(model='mlp', unit=1000, batchsize=100, epoch=20,
                   validation=False)
     values.update(options)
     return argparse.Namespace(**values)
@@ -80,7 +80,7 @@ def log():
 
 
 def test_the_published_run_compares_with_itself():
-    text = comparison.table(args(), 'mnist', log(), mnist_qnn)
+    text = comparison.table(args(), 'qnn', 'mnist', log())
     line, = [row for row in text.splitlines()
              if row.startswith('validation accuracy')]
     assert line.split()[2:5] == ['0.98060', '0.98060', '+0.00000']
@@ -91,16 +91,16 @@ def test_the_published_run_compares_with_itself():
 @pytest.mark.parametrize('options,dataset', [
     ({'unit': 10}, 'mnist'), ({'batchsize': 50}, 'mnist'), ({}, 'digits')])
 def test_other_experiments_are_not_compared(options, dataset):
-    text = comparison.table(args(**options), dataset, log(), mnist_qnn)
+    text = comparison.table(args(**options), 'qnn', dataset, log())
     assert '0.00000' not in text and 'peisuke' not in text
-    assert not comparison.curves(args(**options), dataset, 'loss')
+    assert not comparison.curves(args(**options), 'qnn', dataset, 'loss')
 
 
 def test_chosen_by_validation():
     rows = log()
     for row in rows:
         row['test/main/accuracy'] = row['validation/main/accuracy'] - .01
-    text = comparison.table(args(validation=True), 'mnist', rows, mnist_qnn)
+    text = comparison.table(args(validation=True), 'qnn', 'mnist', rows)
     assert 'epoch 18, test accuracy 0.97130' in text
 
 
