@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the tables of results/README.md from the logs of the runs.
+"""Writes the tables of the two READMEs from the logs of the runs.
 
     python tools/results_tables.py            rewrite the tables
     python tools/results_tables.py --check    fail where they are not current
@@ -101,8 +101,28 @@ def mnist_qnn_losses_table():
     return '\n'.join(lines)
 
 
+def short_table():
+    """The table of the project's README: last epochs alone."""
+    lines = ['| method | weights, activations | accuracy %, running '
+             'statistics | accuracy %, statistics of each batch | published '
+             '(statistics of each batch) | seeds |', '|---' * 6 + '|']
+    for variant, what in (('qnn', 'powers of two'), ('bnn', '-1 and +1'),
+                          ('float', 'float')):
+        runs = read_runs(RESULTS / 'mnist_qnn' / variant)
+        figure = mnist_qnn.find(variant, 20, 'validation/main/accuracy')
+        lines.append('| `%s` | %s | %s | %s | %s | %d |' % (
+            variant, what,
+            *[spread([run.log[-1][key] for run in runs]) for key in (
+                'validation/main/accuracy',
+                'validation_batch/main/accuracy')],
+            '%.2f (%s)' % (100 * figure.value, figure.source.split(',')[0])
+            if figure else 'none', len(runs)))
+    return '\n'.join(lines)
+
+
 TABLES = {'mnist_qnn': mnist_qnn_table,
-          'mnist_qnn_losses': mnist_qnn_losses_table}
+          'mnist_qnn_losses': mnist_qnn_losses_table,
+          'short': short_table}
 
 
 def main():
@@ -111,18 +131,18 @@ def main():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--check', action='store_true')
     args = parser.parse_args()
-    path = RESULTS / 'README.md'
-    old = path.read_text()
-    new = re.sub(
-        r'(<!-- table: (\w+) -->\n).*?(<!-- end -->)',
-        lambda m: m.group(1) + TABLES[m.group(2)]() + '\n' + m.group(3),
-        old, flags=re.DOTALL)
-    if args.check:
-        if new != old:
-            sys.exit('results/README.md does not show what the logs say; run '
-                     'python tools/results_tables.py')
-        return
-    files.write_text(str(path), new)
+    for path in (RESULTS / 'README.md', ROOT / 'README.md'):
+        old = path.read_text()
+        new = re.sub(
+            r'(<!-- table: (\w+) -->\n).*?(<!-- end -->)',
+            lambda m: m.group(1) + TABLES[m.group(2)]() + '\n' + m.group(3),
+            old, flags=re.DOTALL)
+        if not args.check:
+            files.write_text(str(path), new)
+        elif new != old:
+            sys.exit('%s does not show what the logs say; run '
+                     'python tools/results_tables.py'
+                     % path.relative_to(ROOT))
 
 
 if __name__ == '__main__':

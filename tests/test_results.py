@@ -1,0 +1,37 @@
+"""The committed results say what the READMEs say."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RUNS = sorted(path.parent for path in (ROOT / 'results').glob(
+    '*/*/seed*/args.json'))
+
+
+def test_tables_are_current():
+    done = subprocess.run(
+        [sys.executable, str(ROOT / 'tools' / 'results_tables.py'),
+         '--check'], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    'run', RUNS, ids=lambda run: '-'.join(run.parts[-3:]))
+def test_run_is_whole(run):
+    assert {path.name for path in run.iterdir()} >= {
+        'args.json', 'log', 'table.txt', 'loss.png', 'accuracy.png'}
+    args = json.loads((run / 'args.json').read_text())
+    log = json.loads((run / 'log').read_text())
+    assert run.name == 'seed%d' % args['seed']
+    assert [row['epoch'] for row in log] == list(range(1, args['epoch'] + 1))
+    assert not args['versions']['commit'].endswith('-dirty')
+    # the printed table is that of the log
+    rows = (run / 'table.txt').read_text().splitlines()[-len(log):]
+    for line, row in zip(rows, log):
+        epoch, loss = line.split()[:2]
+        assert int(epoch) == row['epoch']
+        assert float(loss) == pytest.approx(row['main/loss'], 1e-4)
