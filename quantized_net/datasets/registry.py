@@ -1,7 +1,11 @@
 """A data set by the name that a script's option gives it."""
 
 import collections
+import http.client
+import queue
 import sys
+import threading
+import time
 import urllib.request
 
 from chainer import datasets
@@ -63,16 +67,31 @@ def load(name='auto', data_dir=None, ndim=1):
 
 
 def _first_answering(mirrors):
+    """The mirror that answers first, or None after a few seconds."""
     spec = mnist.FILES['test', 'labels']
-    for mirror in mirrors:
+    answers = queue.SimpleQueue()
+
+    def ask(mirror):
         request = urllib.request.Request(
             mirror + spec.name + '.gz', method='HEAD')
         try:
-            with urllib.request.urlopen(
-                    request, timeout=_SECONDS_TO_TRY / len(mirrors)):
-                return mirror
-        except (OSError, ValueError):
-            continue
+            with urllib.request.urlopen(request, timeout=_SECONDS_TO_TRY):
+                answers.put(mirror)
+        except (OSError, ValueError, http.client.HTTPException):
+            answers.put(None)
+
+    # in threads that nobody waits for: to look up a name can take longer
+    # than any timeout
+    for mirror in mirrors:
+        threading.Thread(target=ask, args=(mirror,), daemon=True).start()
+    deadline = time.monotonic() + _SECONDS_TO_TRY
+    for _ in mirrors:
+        try:
+            mirror = answers.get(timeout=max(deadline - time.monotonic(), 0))
+        except queue.Empty:
+            return None
+        if mirror is not None:
+            return mirror
     return None
 
 

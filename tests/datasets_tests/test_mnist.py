@@ -159,6 +159,16 @@ def test_auto_takes_what_is_there(tmp_path, small, capsys):
     assert not capsys.readouterr().err
 
 
+def test_auto_downloads_where_a_mirror_answers(
+        tmp_path, small, capsys, monkeypatch):
+    folder = lay_out(tmp_path / 'mirror', small)
+    monkeypatch.setattr(mnist, 'MIRRORS', (
+        'http://127.0.0.1:9/', 'file://%s/' % folder))
+    assert datasets.load('auto').name == 'mnist'
+    assert mnist.is_cached()
+    assert not capsys.readouterr().err
+
+
 def test_auto_does_not_hide_a_bad_folder(tmp_path, small):
     with pytest.raises(quantized_net.UserError):
         datasets.load('auto', str(tmp_path))
