@@ -14,6 +14,7 @@ from quantized_net.convert import load_float  # noqa: E402
 from quantized_net.convert import quantize  # noqa: E402
 from quantized_net.errors import UserError  # noqa: E402
 from quantized_net._version import __version__  # noqa: E402
+from quantized_net.kernels import show_config  # noqa: E402
 from quantized_net.links import QuantizedConvolution2D  # noqa: E402
 from quantized_net.links import QuantizedLinear  # noqa: E402
 from quantized_net.optimizer_hooks import WeightClip  # noqa: E402
@@ -22,5 +23,6 @@ from quantized_net.summary import summary  # noqa: E402
 __all__ = [
     'QuantizedConvolution2D', 'QuantizedLinear', 'UserError', 'WeightClip',
     '__version__', 'convert', 'errors', 'functions', 'links', 'load_float',
-    'optimizer_hooks', 'quantize', 'quantizers', 'summary',
+    'optimizer_hooks', 'quantize', 'quantizers', 'show_config',
+    'summary',
 ]

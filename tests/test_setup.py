@@ -41,8 +41,10 @@ class Checkout:
         self.bin = folder / 'bin'
         self.bin.mkdir()
         (self.folder / 'tools').mkdir(parents=True)
-        for name in ('pyproject.toml', 'tools/setup_env.sh',
-                     'tools/build-constraints.txt'):
+        (self.folder / 'quantized_net' / 'kernels').mkdir(parents=True)
+        for name in ('pyproject.toml', 'setup.py', 'tools/setup_env.sh',
+                     'tools/build-constraints.txt',
+                     'quantized_net/kernels/native.c'):
             shutil.copy(ROOT / name, self.folder / name)
         # pyenv's shims are there, and fail
         for name in NAMES:

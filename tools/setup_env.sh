@@ -79,7 +79,7 @@ choose_python() {
 describe() {
     printf 'extras: %s\npython: %s\nfolder: %s\n' \
         "$extras" "$minor" "$(pwd -P)"
-    cksum pyproject.toml "$constraints"
+    cksum pyproject.toml "$constraints" setup.py quantized_net/kernels/*.c
 }
 
 recorded() {

@@ -69,7 +69,7 @@ def load(name='auto', data_dir=None, ndim=1):
 def _first_answering(mirrors):
     """The mirror that answers first, or None after a few seconds."""
     spec = mnist.FILES['test', 'labels']
-    answers = queue.SimpleQueue()
+    answers = queue.SimpleQueue()  # type: queue.SimpleQueue
 
     def ask(mirror):
         request = urllib.request.Request(

@@ -48,16 +48,14 @@ def ap2(x):
     .. seealso:: Courbariaux et al., arXiv:1602.02830, algorithm 3.
 
     """
-    uint, carry, keep = _constants(x.dtype)
     if isinstance(x, numpy.ndarray):
-        x = numpy.ascontiguousarray(x).reshape(x.shape)
-        bits = numpy.asarray(x.view(uint) + carry)
-        bits &= keep
-        y = bits.view(x.dtype)
+        y = numpy.array(x, order='C')
+        _drop_mantissa(y)
         is_finite = numpy.isfinite(x)
         if not is_finite.all():
             numpy.copyto(y, x, where=~is_finite)
         return y
+    _, carry, keep = _constants(x.dtype)
     return cuda.elementwise(
         'T x, U carry, U keep', 'T y',
         '''
@@ -65,6 +63,14 @@ def ap2(x):
         bits = (U)(bits + carry) & keep;
         y = isfinite((double)x) ? *reinterpret_cast<const T*>(&bits) : x;
         ''', 'quantized_net_ap2')(x, carry, keep)
+
+
+def _drop_mantissa(x):
+    """AP2 in place, of a contiguous NumPy array of finite numbers."""
+    uint, carry, keep = _constants(x.dtype)
+    bits = x.view(uint)
+    bits += carry
+    bits &= keep
 
 
 class _LogQuant(straight_through.StraightThroughFunction):
@@ -84,7 +90,12 @@ class _LogQuant(straight_through.StraightThroughFunction):
         largest = x.dtype.type(2.0 ** self.max_exponent)
         # the bound is a power of two, so it may be applied first
         xp = backend.get_array_module(x)
-        y = ap2(xp.asarray(x.clip(-largest, largest)))
+        y = xp.asarray(x.clip(-largest, largest))
+        if xp is numpy and y.size and y.flags.c_contiguous and not (
+                numpy.isnan(y.min())):
+            _drop_mantissa(y)  # saves ap2's copy and its look for infinity
+        else:
+            y = ap2(y)
         if self.min_exponent is not None:
             # an underflow becomes 0; NaN stays NaN
             y *= ~(abs(y) < x.dtype.type(2.0 ** self.min_exponent))

@@ -1,0 +1,64 @@
+"""The compiled kernels beside their references."""
+
+import os
+import subprocess
+import sys
+
+import numpy
+import pytest
+
+from quantized_net.kernels import adam
+from quantized_net.kernels import native
+
+needs_native = pytest.mark.skipif(
+    native.library() is None,
+    reason='the kernels are not compiled here (see show_config())')
+
+
+@needs_native
+@pytest.mark.parametrize('n', [0, 1, 7, 64, 1000003])
+@pytest.mark.parametrize('scalars', [
+    (.1, .001, 1e-8, .001, 1.), (.5, .01, 1e-3, .7, .3)])
+def test_adam_gives_the_same_bits(n, scalars):
+    arrays = [numpy.random.normal(size=n).astype('f') for _ in range(4)]
+    arrays[3] *= arrays[3]
+    if n > 8:
+        arrays[1][3:8] = [0, -0., numpy.inf, numpy.nan, 1e-42]
+    others = [a.copy() for a in arrays]
+    with numpy.errstate(all='ignore'):
+        adam.reference(*arrays, *scalars)
+    adam.call(native.library(), *others, *scalars)
+    for a, b in zip(arrays, others):
+        numpy.testing.assert_array_equal(a, b)
+
+
+@needs_native
+def test_nothing_is_written_beyond_the_end():
+    buffers = [numpy.full(40, 3, 'f') for _ in range(4)]
+    adam.call(native.library(), *[b[8:27] for b in buffers],
+              .1, .001, 1e-8, .001, 1.)
+    for b in buffers:
+        assert (b[:8] == 3).all() and (b[27:] == 3).all()
+    assert (buffers[0][8:27] != 3).all()
+
+
+@pytest.mark.parametrize('kernels,expected', [
+    ('numpy', 'NumPy (QUANTIZED_NET_KERNELS=numpy)'), ('native', 'kernels:'),
+    ('fast', 'ValueError')])
+def test_switch(kernels, expected):
+    done = subprocess.run(
+        [sys.executable, '-c',
+         'import quantized_net; quantized_net.show_config()'],
+        capture_output=True, text=True, timeout=60,
+        env=dict(os.environ, QUANTIZED_NET_KERNELS=kernels,
+                 PYTHONPATH=os.pathsep.join(p for p in sys.path if p)))
+    assert expected in done.stdout + done.stderr
+
+
+def test_failed_self_test_falls_back(monkeypatch):
+    if native.library() is None:
+        assert 'NumPy' in native._load()[1]
+        return
+    monkeypatch.setattr(native, '_gives_the_same_bits', lambda found: False)
+    with pytest.warns(UserWarning, match='does not give the bits'):
+        assert native._load.__wrapped__()[0] is None
