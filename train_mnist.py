@@ -132,23 +132,23 @@ def main():
     data = datasets.load(
         args.dataset, args.data_dir, ndim=1 if args.model == 'mlp' else 3)
     if args.method not in convert.METHODS:
-        train(args, data, device, args.method, args.out, args.resume)
+        train_network(args, data, device, args.method, args.out, args.resume)
         return
     # ternary networks start from a float one
     init = args.init
+    if init is None and args.resume and (
+            snapshot.settings_of(args.resume)['method'] != 'float'):
+        init = args.resume  # holds all that the float one would give
     if init is None:
-        resume = args.resume
-        if resume and snapshot.settings_of(resume).get('method') != 'float':
-            resume = None
-        train(args, data, device, 'float', os.path.join(args.out, 'float'),
-              resume)
-        init = snapshot.newest_first(os.path.join(args.out, 'float'))[0]
-        if resume:
-            args.resume = None
-    train(args, data, device, args.method, args.out, args.resume, init)
+        folder = os.path.join(args.out, 'float')
+        train_network(args, data, device, 'float', folder, args.resume)
+        init = snapshot.newest_first(folder)[0]
+        args.resume = None
+    train_network(
+        args, data, device, args.method, args.out, args.resume, init)
 
 
-def train(args, data, device, method, out, resume, init=None):
+def train_network(args, data, device, method, out, resume, init=None):
     """Trains a network by a method and prints its tables."""
     train, test = data.train, data.test
     validation = test

@@ -55,6 +55,21 @@ def test_one_command_trains_both(tmp_path):
     assert log(tmp_path) == rows
 
 
+def test_resume_of_either_half(tmp_path):
+    options = [*SMALL, '--method', 'ttq', '--out', str(tmp_path)]
+    assert run(*options).returncode == 0
+    ternary = run(*options, '--epoch', '2', '--resume',
+                  str(tmp_path / 'snapshot_iter_15'))
+    assert ternary.returncode == 0, ternary.stderr
+    assert '# method: float' not in ternary.stdout
+    assert len(log(tmp_path)) == 2
+    assert len(log(tmp_path / 'float')) == 1
+    both = run(*options, '--epoch', '2', '--resume',
+               str(tmp_path / 'float' / 'snapshot_iter_15'))
+    assert both.returncode == 0, both.stderr
+    assert len(log(tmp_path)) == len(log(tmp_path / 'float')) == 2
+
+
 @pytest.mark.parametrize('options', [
     ['--method', 'twn'], ['--method', 'ttq', '--fixed-scales'],
     ['--method', 'ttq', '--gradient-of-Wn', 'paper_eq7', '--reduction',
