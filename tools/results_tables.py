@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from quantized_net import files  # noqa: E402
 from quantized_net.published import mnist_qnn  # noqa: E402
+from quantized_net.published import mnist_ternary  # noqa: E402
 
 RESULTS = ROOT / 'results'
 
@@ -101,6 +102,40 @@ def mnist_qnn_losses_table():
     return '\n'.join(lines)
 
 
+def mnist_ttq_table():
+    lines = [
+        '| variant | what is ternary, and how | seeds | accuracy %, last '
+        'epoch | published, best of looks | re-run, last epoch | zeros % | '
+        'conv2 Wp / Wn, by seed |', '|---' * 8 + '|']
+    for variant, what in (
+            ('float', 'nothing'),
+            ('ternary', 'every layer'),
+            ('ternary_paper_layers', 'conv2 alone, as the paper: first and '
+             'last layer float'),
+            ('fixed_scales', 'every layer, Wp and Wn stay 1'),
+            ('paper_eq7', "every layer, the paper's printed sign of dWn"),
+            ('mean', 'every layer, mean instead of sum'),
+            ('sign_gradient', 'every layer, each parameter moves by 0.001 '
+             'against the sign of its gradient')):
+        runs = read_runs(RESULTS / 'mnist_ttq' / variant)
+        if not runs:
+            continue
+        last = [run.log[-1] for run in runs]
+        of = 'float' if variant == 'float' else 'ternary'
+        published = (mnist_ternary.PUBLISHED[of], mnist_ternary.RERUN[of])
+        lines.append('| %s | %s | %s | %s | %s | %s | %s |' % (
+            variant, what, ', '.join(str(r.args['seed']) for r in runs),
+            spread([row['validation/main/accuracy'] for row in last]),
+            ' | '.join('%.2f' % (100 * figure.value)
+                       if variant in ('float', 'ternary') else '—'
+                       for figure in published),
+            '—' if of == 'float' else spread([r['zeros'] for r in last]),
+            '—' if of == 'float' else ', '.join(
+                '%.3f / %.3f' % (row['conv2/Wp'], row['conv2/Wn'])
+                for row in last)))
+    return '\n'.join(lines)
+
+
 def short_table():
     """The table of the project's README: last epochs alone."""
     lines = ['| method | weights, activations | accuracy %, running '
@@ -122,6 +157,7 @@ def short_table():
 
 TABLES = {'mnist_qnn': mnist_qnn_table,
           'mnist_qnn_losses': mnist_qnn_losses_table,
+          'mnist_ttq': mnist_ttq_table,
           'short': short_table}
 
 
