@@ -2,6 +2,7 @@
 
 import collections
 import itertools
+import warnings
 import zipfile
 
 from chainer import links as L
@@ -47,7 +48,8 @@ def quantize(model, method, skip=(), **options):
     and in blocks that are used more than once.  They stay the same objects,
     with the same parameters, names and devices, so every reference to them
     is still right.  Call it before ``optimizer.setup(model)``, which has to
-    see the parameters of the quantizers.
+    see the parameters of the quantizers; where it was called before and
+    there are such parameters, a warning says so.
 
     Args:
         model (~chainer.Link): The model.
@@ -86,6 +88,12 @@ def quantize(model, method, skip=(), **options):
         raise errors.UserError(
             'the model has no Linear or Convolution2D layer to quantize%s'
             % (' that is not skipped' if layers else ''))
+    if any(link.W.update_rule is not None and list(quantizer.params())
+           for link, quantizer in chosen):
+        warnings.warn(
+            'the model has an optimizer already, which does not see the '
+            'parameters of the quantizers: call optimizer.setup(model) again',
+            stacklevel=2)
     for link, quantizer in chosen:
         _become_quantized(link, quantizer)
     return report

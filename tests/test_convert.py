@@ -142,6 +142,13 @@ def test_weights_can_be_requantized_after_none(model):
     assert isinstance(link.input_quantizer, quantizers.Sign)
 
 
+def test_optimizer_that_was_set_up_before(model):
+    chainer.optimizers.SGD().setup(model)
+    quantized_net.quantize(model, 'twn', skip=PATHS[1:])
+    with pytest.warns(UserWarning, match='setup'):
+        quantized_net.quantize(model, 'ttq', skip=('conv1',))
+
+
 class Special(L.Linear):
     pass
 
