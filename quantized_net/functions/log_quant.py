@@ -2,28 +2,10 @@
 
 import numpy
 
-from chainer import backend
 from chainer.backends import cuda
 
 from quantized_net.functions import straight_through
-
-# Of each float format: the unsigned integer of its size, the bits of its
-# mantissa, and the least mantissa whose number, times a power of two, lies
-# above the square root of two, where log2 rounds up.
-_FORMATS = {
-    'e': (numpy.uint16, 10, 0x1a9),
-    'f': (numpy.uint32, 23, 0x3504f4),
-    'd': (numpy.uint64, 52, 0x6a09e667f3bcd),
-}
-
-
-def _constants(dtype):
-    """What to add to the bits of a float, and what then to keep of them."""
-    uint, n_mantissa, threshold = _FORMATS[numpy.dtype(dtype).char]
-    width = numpy.dtype(uint).itemsize * 8
-    carry = (1 << n_mantissa) - threshold
-    keep = (1 << width) - (1 << n_mantissa)
-    return uint, uint(carry), uint(keep)
+from quantized_net.kernels import powers_of_two
 
 
 def ap2(x):
@@ -49,13 +31,16 @@ def ap2(x):
 
     """
     if isinstance(x, numpy.ndarray):
+        uint, carry, keep = powers_of_two.constants(x.dtype)
         y = numpy.array(x, order='C')
-        _drop_mantissa(y)
+        bits = y.view(uint)
+        bits += carry
+        bits &= keep
         is_finite = numpy.isfinite(x)
         if not is_finite.all():
             numpy.copyto(y, x, where=~is_finite)
         return y
-    _, carry, keep = _constants(x.dtype)
+    _, carry, keep = powers_of_two.constants(x.dtype)
     return cuda.elementwise(
         'T x, U carry, U keep', 'T y',
         '''
@@ -63,14 +48,6 @@ def ap2(x):
         bits = (U)(bits + carry) & keep;
         y = isfinite((double)x) ? *reinterpret_cast<const T*>(&bits) : x;
         ''', 'quantized_net_ap2')(x, carry, keep)
-
-
-def _drop_mantissa(x):
-    """AP2 in place, of a contiguous NumPy array of finite numbers."""
-    uint, carry, keep = _constants(x.dtype)
-    bits = x.view(uint)
-    bits += carry
-    bits &= keep
 
 
 class _LogQuant(straight_through.StraightThroughFunction):
@@ -87,15 +64,12 @@ class _LogQuant(straight_through.StraightThroughFunction):
         x, = inputs
         if self.clip_value is not None:
             self.retain_inputs((0,))
-        largest = x.dtype.type(2.0 ** self.max_exponent)
-        # the bound is a power of two, so it may be applied first
-        xp = backend.get_array_module(x)
-        y = xp.asarray(x.clip(-largest, largest))
-        if xp is numpy and y.size and y.flags.c_contiguous and not (
-                numpy.isnan(y.min())):
-            _drop_mantissa(y)  # saves ap2's copy and its look for infinity
+        largest = 2.0 ** self.max_exponent
+        if isinstance(x, numpy.ndarray):
+            y = powers_of_two.to_powers_of_two(x, largest)
         else:
-            y = ap2(y)
+            # the bound is a power of two, so it may be applied first
+            y = ap2(x.clip(-largest, largest))
         if self.min_exponent is not None:
             # an underflow becomes 0; NaN stays NaN
             y *= ~(abs(y) < x.dtype.type(2.0 ** self.min_exponent))

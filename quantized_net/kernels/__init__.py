@@ -2,5 +2,6 @@
 
 from quantized_net.kernels.adam import adam_update
 from quantized_net.kernels.native import show_config
+from quantized_net.kernels.powers_of_two import to_powers_of_two
 
-__all__ = ['adam_update', 'show_config']
+__all__ = ['adam_update', 'show_config', 'to_powers_of_two']

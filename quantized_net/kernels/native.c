@@ -6,6 +6,8 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 /* One body for each level of x86 processors, chosen when it is loaded. */
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) \
@@ -25,6 +27,22 @@ void quantized_net_adam(
         m[i] += one_minus_beta1 * (g[i] - m[i]);
         v[i] += one_minus_beta2 * (g[i] * g[i] - v[i]);
         x[i] -= alpha_t / (sqrtf(v[i]) + eps) * m[i] * eta;
+    }
+}
+
+CLONES
+void quantized_net_powers_of_two(
+    const float *restrict x, float *restrict y, size_t n, float largest)
+{
+    for (size_t i = 0; i < n; ++i) {
+        float c = x[i] > largest ? largest : x[i];
+        uint32_t bits;
+        c = c < -largest ? -largest : c;
+        memcpy(&bits, &c, sizeof bits);
+        /* a mantissa above the square root of two carries */
+        if (c == c)
+            bits = (bits + (0x800000u - 0x3504f4u)) & 0xff800000u;
+        memcpy(&y[i], &bits, sizeof bits);
     }
 }
 

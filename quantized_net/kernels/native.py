@@ -61,6 +61,9 @@ def _declare(found):
     found.quantized_net_adam.argtypes = (
         [ctypes.c_void_p] * 4 + [ctypes.c_size_t] + [ctypes.c_float] * 5)
     found.quantized_net_adam.restype = None
+    found.quantized_net_powers_of_two.argtypes = [
+        ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_float]
+    found.quantized_net_powers_of_two.restype = None
 
 
 def _gives_the_same_bits(found):
@@ -75,4 +78,10 @@ def _gives_the_same_bits(found):
     a, b = arrays, others
     adam.reference(a[0], a[1], a[2], a[3], *scalars)
     adam.call(found, b[0], b[1], b[2], b[3], *scalars)
+    from quantized_net.kernels import powers_of_two
+
+    x = numpy.concatenate([arrays[0], [0, -0., 1.4142135, 1.4142137, 9]])
+    x = x.astype(numpy.float32)
+    arrays.append(powers_of_two.reference(x, 2.))
+    others.append(powers_of_two.call(found, x, 2.))
     return all((a == b).all() for a, b in zip(arrays, others))

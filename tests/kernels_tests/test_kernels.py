@@ -9,6 +9,7 @@ import pytest
 
 from quantized_net.kernels import adam
 from quantized_net.kernels import native
+from quantized_net.kernels import powers_of_two
 
 needs_native = pytest.mark.skipif(
     native.library() is None,
@@ -30,6 +31,21 @@ def test_adam_gives_the_same_bits(n, scalars):
     adam.call(native.library(), *others, *scalars)
     for a, b in zip(arrays, others):
         numpy.testing.assert_array_equal(a, b)
+
+
+@needs_native
+@pytest.mark.parametrize('shape', [(), (1,), (7, 9), (1000, 333)])
+@pytest.mark.parametrize('largest', [1., .25])
+def test_powers_of_two_give_the_same_bits(shape, largest):
+    x = numpy.asarray(numpy.random.normal(size=shape), 'f')
+    if x.size > 20:
+        x.ravel()[:9] = [0, -0., numpy.nan, numpy.inf, -numpy.inf, 1e-42,
+                         -1e-42, 1.4142135, 1.4142137]
+    expected = powers_of_two.reference(x, largest)
+    found = powers_of_two.call(native.library(), x, largest)
+    assert found.shape == shape
+    numpy.testing.assert_array_equal(
+        found.view('u4'), expected.view('u4'))
 
 
 @needs_native
