@@ -7,7 +7,13 @@ NumPy references serve (quantized_net/kernels).
 import setuptools
 
 setuptools.setup(ext_modules=[setuptools.Extension(
-    'quantized_net.kernels._native', ['quantized_net/kernels/native.c'],
-    depends=['setup.py'], optional=True,
+    'quantized_net.kernels._native',
+    ['quantized_net/kernels/%s.c' % name for name in (
+        'native', 'threads', 'convolution', 'batch_normalization',
+        'pooling')],
+    depends=['setup.py'] + ['quantized_net/kernels/%s.h' % name for name in (
+        'clones', 'threads', 'convolution')], optional=True,
     # no contraction to fused multiply-add: the same bits as NumPy
-    extra_compile_args=['-O3', '-ffp-contract=off', '-fno-math-errno'])])
+    extra_compile_args=['-O3', '-ffp-contract=off', '-fno-math-errno',
+                        '-pthread'],
+    extra_link_args=['-pthread'])])

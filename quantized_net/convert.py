@@ -24,6 +24,7 @@ _CLASSES = {
     L.Linear: links.QuantizedLinear,
     L.Convolution2D: links.QuantizedConvolution2D,
     L.DilatedConvolution2D: links.QuantizedConvolution2D,
+    links.Convolution2D: links.QuantizedConvolution2D,
     links.QuantizedLinear: links.QuantizedLinear,
     links.QuantizedConvolution2D: links.QuantizedConvolution2D,
 }

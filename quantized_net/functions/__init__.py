@@ -1,8 +1,14 @@
 """Arrays in, arrays out: quantizing functions and their gradients."""
 
+from quantized_net.functions.batch_normalization import batch_normalization
+from quantized_net.functions.batch_normalization import (
+    fixed_batch_normalization)
+from quantized_net.functions.convolution_2d import convolution_2d
 from quantized_net.functions.linear_quant import linear_quant
 from quantized_net.functions.log_quant import ap2
 from quantized_net.functions.log_quant import log_quant
+from quantized_net.functions.pooling_2d import average_pooling_2d
+from quantized_net.functions.pooling_2d import max_pooling_2d
 from quantized_net.functions.quantized_backward import (
     convolution_2d_with_quantized_backward)
 from quantized_net.functions.quantized_backward import (
@@ -16,8 +22,9 @@ from quantized_net.functions.ternary import twn
 from quantized_net.functions.ternary import twn_codes
 
 __all__ = [
-    'ap2', 'convolution_2d_with_quantized_backward', 'linear_quant',
-    'linear_with_quantized_backward', 'log_quant', 'max_threshold',
-    'quantile_threshold', 'sign', 'stochastic_sign', 'ternary', 'twn',
-    'twn_codes',
+    'ap2', 'average_pooling_2d', 'batch_normalization', 'convolution_2d',
+    'convolution_2d_with_quantized_backward', 'fixed_batch_normalization',
+    'linear_quant', 'linear_with_quantized_backward', 'log_quant',
+    'max_pooling_2d', 'max_threshold', 'quantile_threshold', 'sign',
+    'stochastic_sign', 'ternary', 'twn', 'twn_codes',
 ]

@@ -8,6 +8,8 @@ from chainer.backends import cuda
 from chainer import function_node
 from chainer.utils import type_check
 
+from quantized_net.kernels import ternary as kernels
+
 
 class _Ternary(function_node.FunctionNode):
 
@@ -26,13 +28,8 @@ class _Ternary(function_node.FunctionNode):
     def forward_cpu(self, inputs):
         self.retain_inputs((1, 2))
         W, Wp, Wn = inputs
-        positive = numpy.asarray(W > self.delta)
-        negative = numpy.asarray(W < -self.delta)
-        # -1, 0 or 1 in a byte each
-        self.codes = numpy.asarray(
-            positive.view(numpy.int8) - negative.view(numpy.int8))
-        values = numpy.array([0, Wp, -Wn], W.dtype)
-        return numpy.asarray(values.take(self.codes, mode='wrap')),
+        y, self.codes = kernels.ternary(W, self.delta, Wp, Wn)
+        return y,
 
     def forward_gpu(self, inputs):
         self.retain_inputs((1, 2))
@@ -62,20 +59,13 @@ class _TernaryGrad(function_node.FunctionNode):
     def forward_cpu(self, inputs):
         g, Wp, Wn = inputs
         codes = self.codes
-        factors = numpy.array([1, Wp, Wn], g.dtype)
-        gW = numpy.asarray(factors.take(codes, mode='wrap'))
-        gW *= g
-        flat, codes = g.ravel(), codes.ravel()
-        # sums of products with masks: dot runs over no index sets
-        signed = numpy.dot(flat, codes.astype(g.dtype))
-        absolute = numpy.dot(flat, (codes != 0).astype(g.dtype))
+        gW, over_p, over_n = kernels.ternary_gradient(g, codes, Wp, Wn)
         n_p = n_n = 1
         if self.reduction == 'mean':
             n_p = max(int(numpy.count_nonzero(codes > 0)), 1)
             n_n = max(int(numpy.count_nonzero(codes < 0)), 1)
-        gWp = (absolute + signed) / 2 / n_p
-        gWn = self._sign() * (absolute - signed) / 2 / n_n
-        return gW, numpy.asarray(gWp, g.dtype), numpy.asarray(gWn, g.dtype)
+        return (gW, numpy.asarray(over_p / n_p, g.dtype),
+                numpy.asarray(self._sign() * over_n / n_n, g.dtype))
 
     def forward_gpu(self, inputs):
         g, Wp, Wn = inputs
@@ -119,9 +109,10 @@ def max_threshold(W, t=0.05):
     .. seealso:: arXiv:1612.01064, eq. 9.
 
     """
-    xp = backend.get_array_module(W)
-    # two passes that write nothing, where abs would write one array
-    return xp.maximum(W.max(), -W.min()) * W.dtype.type(t)
+    if isinstance(W, numpy.ndarray):
+        return kernels.largest_magnitude(W) * W.dtype.type(t)
+    return backend.get_array_module(W).maximum(
+        W.max(), -W.min()) * W.dtype.type(t)
 
 
 def quantile_threshold(W, sparsity):

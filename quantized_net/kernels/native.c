@@ -4,18 +4,12 @@
    name, and gives the same bits: one rounding for each operation, in the
    reference's order, and no fused multiply-add (-ffp-contract=off). */
 
+#include "clones.h"
+
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-
-/* One body for each level of x86 processors, chosen when it is loaded. */
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) \
-    && !defined(__clang__) && !defined(QUANTIZED_NET_NO_CLONES)
-#define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define CLONES
-#endif
 
 CLONES
 void quantized_net_adam(
@@ -43,6 +37,89 @@ void quantized_net_powers_of_two(
         if (c == c)
             bits = (bits + (0x800000u - 0x3504f4u)) & 0xff800000u;
         memcpy(&y[i], &bits, sizeof bits);
+    }
+}
+
+CLONES
+void quantized_net_momentum_sgd(
+    float *restrict x, const float *restrict g, float *restrict v, size_t n,
+    float lr, float momentum, float decay)
+{
+    for (size_t i = 0; i < n; ++i) {
+        float total = g[i] + decay * x[i];
+        v[i] *= momentum;
+        v[i] -= lr * total;
+        x[i] += v[i];
+    }
+}
+
+/* Sums stand in SUMS places, which the compiler makes vectors of. */
+#define SUMS 64
+
+CLONES
+float quantized_net_largest_magnitude(const float *restrict x, size_t n)
+{
+    float largest[SUMS] = {0}, result = 0;
+    size_t i = 0;
+    for (; i + SUMS <= n; i += SUMS)
+        for (size_t j = 0; j < SUMS; ++j) {
+            float a = fabsf(x[i + j]);
+            largest[j] = a > largest[j] ? a : largest[j];
+        }
+    for (size_t j = 0; i + j < n; ++j) {
+        float a = fabsf(x[i + j]);
+        largest[j] = a > largest[j] ? a : largest[j];
+    }
+    for (size_t j = 0; j < SUMS; ++j)
+        result = largest[j] > result ? largest[j] : result;
+    return result;
+}
+
+CLONES
+void quantized_net_ternary(
+    const float *restrict W, float *restrict y, int8_t *restrict codes,
+    size_t n, float delta, float Wp, float Wn)
+{
+    for (size_t i = 0; i < n; ++i) {
+        float above = W[i] > delta ? Wp : 0;
+        y[i] = W[i] < -delta ? -Wn : above;
+    }
+    for (size_t i = 0; i < n; ++i)
+        codes[i] = (int8_t)((W[i] > delta) - (W[i] < -delta));
+}
+
+/* x where a condition holds, else 0; without a branch, which would keep the
+   compiler from making vectors. */
+static inline float where(int condition, float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits &= -(uint32_t)condition;
+    memcpy(&x, &bits, sizeof bits);
+    return x;
+}
+
+/* gW, and the sums of g over the positive and the negative weights. */
+CLONES
+void quantized_net_ternary_gradient(
+    const float *restrict g, const int8_t *restrict codes,
+    float *restrict gW, size_t n, float Wp, float Wn, double *restrict sums)
+{
+    float positive[SUMS] = {0}, negative[SUMS] = {0};
+    for (size_t i = 0; i < n; i += SUMS) {
+        size_t m = n - i < SUMS ? n - i : SUMS;
+        for (size_t j = 0; j < m; ++j) {
+            int p = codes[i + j] > 0, q = codes[i + j] < 0;
+            positive[j] += where(p, g[i + j]);
+            negative[j] += where(q, g[i + j]);
+            gW[i + j] = g[i + j] * (
+                where(p, Wp) + where(q, Wn) + where(!(p | q), 1));
+        }
+    }
+    sums[0] = sums[1] = 0;
+    for (size_t j = 0; j < SUMS; ++j) {
+        sums[0] += positive[j];
+        sums[1] += negative[j];
     }
 }
 

@@ -10,15 +10,48 @@ import warnings
 import numpy
 
 
-@functools.lru_cache(maxsize=None)
+# What the self-test looks at, before it is known to be right.
+_under_test = None
+
+
 def library():
     """The compiled kernels, or ``None`` where NumPy has to serve.
 
     That is where they were not built (no compiler at installation), where
     ``QUANTIZED_NET_KERNELS=numpy`` asks for it, and, with a warning, where
-    they do not give the bits of their references on this machine.
+    they do not agree with their references on this machine.
     """
-    return _load()[0]
+    return _load()[0] if _under_test is None else _under_test
+
+
+def takes(*arrays):
+    """Whether the compiled kernels are there and take these arrays.
+
+    They take float32 arrays of NumPy that are not empty; ``None`` stands for
+    no array.
+    """
+    return library() is not None and all(
+        type(a) is numpy.ndarray and a.dtype == numpy.float32 and a.size
+        for a in arrays if a is not None)
+
+
+def set_threads(n):
+    """Sets how many threads the compiled kernels use.
+
+    At the start it is ``OMP_NUM_THREADS``, else the processors that this
+    process may use.
+    """
+    if library() is not None:
+        library().quantized_net_set_threads(n)
+
+
+def _default_threads():
+    text = os.environ.get('OMP_NUM_THREADS', '').split(',')[0].strip()
+    if text.isdigit() and int(text) > 0:
+        return int(text)
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def show_config():
@@ -49,39 +82,62 @@ def _load():
         warnings.warn('%s can not be used, NumPy serves: %s' % (path, e),
                       stacklevel=2)
         return None, 'NumPy (%s)' % e
-    if not _gives_the_same_bits(found):
+    if not _agrees_with_references(found):
         warnings.warn(
-            '%s does not give the bits of its NumPy reference on this '
+            '%s does not agree with its NumPy reference on this '
             'machine, NumPy serves' % path, stacklevel=2)
         return None, 'NumPy (the self-test of %s failed)' % path
-    return found, 'compiled (%s)' % path
+    found.quantized_net_set_threads(_default_threads())
+    return found, 'compiled (%s), %d threads, %s' % (
+        path, found.quantized_net_threads(),
+        ('baseline', 'AVX2', 'AVX-512')[found.quantized_net_set_level(2)])
+
+
+_POINTER, _SIZE, _FLOAT, _INT = (
+    ctypes.c_void_p, ctypes.c_size_t, ctypes.c_float, ctypes.c_int)
+
+# From the name of a function to the types of its arguments, and of its
+# result where it has one.
+_SIGNATURES = {
+    'adam': ([_POINTER] * 4 + [_SIZE] + [_FLOAT] * 5, None),
+    'momentum_sgd': ([_POINTER] * 3 + [_SIZE] + [_FLOAT] * 3, None),
+    'powers_of_two': ([_POINTER] * 2 + [_SIZE, _FLOAT], None),
+    'largest_magnitude': ([_POINTER, _SIZE], _FLOAT),
+    'ternary': ([_POINTER] * 3 + [_SIZE] + [_FLOAT] * 3, None),
+    'ternary_gradient': (
+        [_POINTER] * 3 + [_SIZE, _FLOAT, _FLOAT, _POINTER], None),
+    'convolution': ([_POINTER] * 6, _INT),
+    'convolution_gradient_x': ([_POINTER] * 5, _INT),
+    'convolution_gradient_W': ([_POINTER] * 5, _INT),
+    'channel_moments': ([_POINTER, _SIZE, _SIZE] + [_POINTER] * 2, _INT),
+    'batch_normalization': (
+        [_POINTER] * 2 + [_SIZE] * 2 + [_POINTER] * 3 + [_INT, _POINTER],
+        _INT),
+    'batch_normalization_gradient': (
+        [_POINTER] * 3 + [_SIZE] * 2 + [_POINTER] * 6, _INT),
+    'max_pooling': ([_POINTER] * 4, None),
+    'max_pooling_gradient': ([_POINTER] * 4, None),
+    'average_pooling': ([_POINTER] * 3, None),
+    'average_pooling_gradient': ([_POINTER] * 3, None),
+    'set_level': ([_INT], _INT),
+    'set_threads': ([_INT], None),
+    'threads': ([], _INT),
+}
 
 
 def _declare(found):
-    found.quantized_net_adam.argtypes = (
-        [ctypes.c_void_p] * 4 + [ctypes.c_size_t] + [ctypes.c_float] * 5)
-    found.quantized_net_adam.restype = None
-    found.quantized_net_powers_of_two.argtypes = [
-        ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_float]
-    found.quantized_net_powers_of_two.restype = None
+    for name, (argtypes, restype) in _SIGNATURES.items():
+        function = getattr(found, 'quantized_net_' + name)
+        function.argtypes = argtypes
+        function.restype = restype
 
 
-def _gives_the_same_bits(found):
-    from quantized_net.kernels import adam
+def _agrees_with_references(found):
+    global _under_test
+    from quantized_net.kernels import self_test  # which knows all kernels
 
-    rng = numpy.random.RandomState(0)
-    # 67: a whole number of no vector
-    arrays = [rng.uniform(-1, 1, 67).astype(numpy.float32) for _ in range(4)]
-    arrays[3] *= arrays[3]
-    others = [a.copy() for a in arrays]
-    scalars = .1, .001, 1e-8, .003, 1.
-    a, b = arrays, others
-    adam.reference(a[0], a[1], a[2], a[3], *scalars)
-    adam.call(found, b[0], b[1], b[2], b[3], *scalars)
-    from quantized_net.kernels import powers_of_two
-
-    x = numpy.concatenate([arrays[0], [0, -0., 1.4142135, 1.4142137, 9]])
-    x = x.astype(numpy.float32)
-    arrays.append(powers_of_two.reference(x, 2.))
-    others.append(powers_of_two.call(found, x, 2.))
-    return all((a == b).all() for a, b in zip(arrays, others))
+    _under_test = found
+    try:
+        return self_test.agrees()
+    finally:
+        _under_test = None

@@ -1,7 +1,6 @@
 """A convolution with quantizers."""
 
 import chainer
-from chainer import functions as F
 from chainer import links as L
 
 from quantized_net import functions
@@ -48,7 +47,7 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
             self._initialize_params(x.shape[1])
         x = self.quantize_input(x)
         if self.gradient_quantizer is None:
-            return F.convolution_2d(
+            return functions.convolution_2d(
                 x, self.quantized_W, self.b, self.stride, self.pad,
                 dilate=self.dilate, groups=self.groups)
         return functions.convolution_2d_with_quantized_backward(

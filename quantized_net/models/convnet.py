@@ -1,8 +1,10 @@
 """The small convolutional network of the MNIST ternary experiment."""
 
 import chainer
-from chainer import functions as F
 from chainer import links as L
+
+from quantized_net import functions
+from quantized_net import links
 
 
 class ConvNet(chainer.Chain):
@@ -21,14 +23,16 @@ class ConvNet(chainer.Chain):
     def __init__(self, n_out=10):
         super(ConvNet, self).__init__()
         with self.init_scope():
-            self.conv1 = L.Convolution2D(1, 16, 5, pad=2)
-            self.bn1 = L.BatchNormalization(16)
-            self.conv2 = L.Convolution2D(16, 32, 5, pad=2)
-            self.bn2 = L.BatchNormalization(32)
+            self.conv1 = links.Convolution2D(1, 16, 5, pad=2)
+            self.bn1 = links.BatchNormalization(16)
+            self.conv2 = links.Convolution2D(16, 32, 5, pad=2)
+            self.bn2 = links.BatchNormalization(32)
             self.fc = L.Linear(7 * 7 * 32, n_out)
 
     def forward(self, x):
         """Returns logits of shape (N, n_out) for x of shape (N, 1, 28, 28)."""
-        h = F.max_pooling_2d(F.relu(self.bn1(self.conv1(x))), 2)
-        h = F.max_pooling_2d(F.relu(self.bn2(self.conv2(h))), 2)
+        h = self.bn1(self.conv1(x), relu=True)
+        h = functions.max_pooling_2d(h, 2)
+        h = self.bn2(self.conv2(h), relu=True)
+        h = functions.max_pooling_2d(h, 2)
         return self.fc(h)

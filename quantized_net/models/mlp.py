@@ -1,8 +1,6 @@
 """The multi-layer perceptron of the MNIST table."""
 
 import chainer
-from chainer import functions as F
-from chainer import links as L
 
 from quantized_net import links
 from quantized_net import quantizers
@@ -60,18 +58,16 @@ class MLP(chainer.Chain):
 
         with self.init_scope():
             self.l1 = linear(n_in, n_units, quantize_input=False)
-            self.bn1 = L.BatchNormalization(n_units)
+            self.bn1 = links.BatchNormalization(n_units)
             self.l2 = linear(n_units, n_units)
-            self.bn2 = L.BatchNormalization(n_units)
+            self.bn2 = links.BatchNormalization(n_units)
             self.l3 = linear(n_units, n_out)
-            self.bn3 = L.BatchNormalization(n_out)
+            self.bn3 = links.BatchNormalization(n_out)
 
     def forward(self, x):
         """Returns logits of shape (N, n_out) for x of shape (N, n_in)."""
-        h = self._activate(self.bn1(self.l1(x)))
-        h = self._activate(self.bn2(self.l2(h)))
-        return self.bn3(self.l3(h))
-
-    def _activate(self, h):
         # the sign, taken by the next layer, is the binary nonlinearity
-        return h if self.method == 'bnn' else F.relu(h)
+        relu = self.method != 'bnn'
+        h = self.bn1(self.l1(x), relu=relu)
+        h = self.bn2(self.l2(h), relu=relu)
+        return self.bn3(self.l3(h))

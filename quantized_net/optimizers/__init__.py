@@ -1,5 +1,6 @@
-"""Chainer's optimizers, with faster CPU updates."""
+"""Optimizers that are faster than Chainer's on the CPU."""
 
 from quantized_net.optimizers.adam import Adam
+from quantized_net.optimizers.momentum_sgd import MomentumSGD
 
-__all__ = ['Adam']
+__all__ = ['Adam', 'MomentumSGD']

@@ -75,6 +75,6 @@ def test_failed_self_test_falls_back(monkeypatch):
     if native.library() is None:
         assert 'NumPy' in native._load()[1]
         return
-    monkeypatch.setattr(native, '_gives_the_same_bits', lambda found: False)
-    with pytest.warns(UserWarning, match='does not give the bits'):
+    monkeypatch.setattr(native, '_agrees_with_references', lambda found: False)
+    with pytest.warns(UserWarning, match='does not agree'):
         assert native._load.__wrapped__()[0] is None

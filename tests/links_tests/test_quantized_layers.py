@@ -42,8 +42,9 @@ def test_without_quantizers_it_is_the_ordinary_layer(device, kind, x):
     layer = make(kind)
     layer.to_device(device)
     assert layer.quantized_W is layer.W
-    assert bool((layer(x).array
-                 == apply_float(kind, x, layer.W, layer.b).array).all())
+    chainer.testing.assert_allclose(
+        layer(x).array, apply_float(kind, x, layer.W, layer.b).array,
+        rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize('kind', KINDS)

@@ -1,0 +1,138 @@
+"""BatchNormalization with the addition and the ReLU that follow it."""
+
+import numpy
+
+import chainer
+from chainer import function_node
+from chainer import functions as F
+from chainer.functions.normalization import (
+    batch_normalization as chainer_normalization)
+
+from quantized_net.kernels import batch_normalization as kernels
+
+
+class _BatchNormalization(function_node.FunctionNode):
+
+    def __init__(self, eps, running_mean, running_var, decay, relu):
+        self.eps = eps
+        self.running_mean = running_mean
+        self.running_var = running_var
+        self.decay = decay
+        self.relu = relu
+
+    def forward(self, inputs):
+        x, gamma, beta = inputs[:3]
+        residual = inputs[3] if len(inputs) == 4 else None
+        self.retain_inputs((0, 1))
+        if self.relu:
+            self.retain_outputs((0,))
+        self.mean, variance = kernels.moments(x)
+        self.inv_std = numpy.reciprocal(numpy.sqrt(variance + self.eps))
+        if self.running_mean is not None:
+            n = x.size // gamma.size
+            self.running_mean *= self.decay
+            self.running_mean += (1 - self.decay) * self.mean
+            self.running_var *= self.decay
+            self.running_var += (1 - self.decay) * (
+                n / max(n - 1., 1.)) * variance
+        return kernels.normalize(
+            x, self.mean, gamma * self.inv_std, beta, residual, self.relu),
+
+    def backward(self, indexes, grad_outputs):
+        x, gamma = self.get_retained_inputs()
+        gy, = grad_outputs
+        y = self.get_retained_outputs()[0] if self.relu else None
+        if y is not None and (
+                3 in indexes or chainer.config.enable_backprop):
+            gy = gy * (y.array > 0).astype(gy.dtype)
+            y = None
+        if chainer.config.enable_backprop:
+            # Chainer's own can be differentiated once more
+            axis = (0,) + tuple(range(2, x.ndim))
+            gradients = chainer_normalization.BatchNormalizationGrad(
+                self.eps, (None, slice(None)) + (None,) * (x.ndim - 2), axis,
+                self.mean, None, self.inv_std, (1,),
+                chainer_normalization.GeneralBatchNormalizationImpl(), None,
+            ).apply((x, gamma, gy))
+        else:
+            gradients = [chainer.as_variable(g) for g in kernels.gradients(
+                x.array, None if y is None else y.array, gy.array, self.mean,
+                self.inv_std, gamma.array)]
+        return tuple(gradients) + ((gy,) if 3 in indexes else ())
+
+
+def batch_normalization(x, gamma, beta, eps=2e-5, running_mean=None,
+                        running_var=None, decay=0.9, axis=None,
+                        residual=None, relu=False):
+    """:func:`chainer.functions.batch_normalization`, faster on the CPU.
+
+    .. math::
+
+        y = \\gamma \\frac{x - \\mu}{\\sqrt{\\sigma^2 + \\epsilon}} + \\beta
+            \\; [+ \\text{residual}] \\qquad
+        y = \\max(y, 0) \\; [\\text{relu}]
+
+    The first arguments are Chainer's, and so are the results, but for
+    rounding.
+
+    Args:
+        x (~chainer.Variable): Shape (N, C) or (N, C, H, W) for the faster
+            form; whatever Chainer takes for its own.
+        gamma, beta (~chainer.Variable): Shape (C,).
+        eps (float): Added to the variance.
+        running_mean, running_var (:ref:`ndarray`): Updated in place.
+        decay (float): Of the running statistics.
+        axis: As in Chainer.
+        residual (~chainer.Variable): Added after the normalization.
+        relu (bool): Whether the ReLU follows.
+
+    Returns:
+        ~chainer.Variable: Same shape as ``x``.
+
+    .. seealso:: Ioffe and Szegedy, arXiv:1502.03167
+
+    """
+    inputs = (x, gamma, beta) + (() if residual is None else (residual,))
+    if _are_plain(axis, inputs, running_mean, running_var) and (
+            x.size > gamma.size):
+        return _BatchNormalization(
+            eps, running_mean, running_var, decay, relu).apply(inputs)[0]
+    y = F.batch_normalization(
+        x, gamma, beta, eps=eps, running_mean=running_mean,
+        running_var=running_var, decay=decay, axis=axis)
+    return _add_and_relu(y, residual, relu)
+
+
+def fixed_batch_normalization(x, gamma, beta, mean, var, eps=2e-5, axis=None,
+                              residual=None, relu=False):
+    """:func:`chainer.functions.fixed_batch_normalization`, likewise."""
+    inputs = (x, gamma, beta) + (() if residual is None else (residual,))
+    if chainer.config.enable_backprop or not _are_plain(
+            axis, inputs, mean, var):
+        y = F.fixed_batch_normalization(
+            x, gamma, beta, mean, var, eps, axis)
+        return _add_and_relu(y, residual, relu)
+    x, gamma, beta, mean, var = [
+        getattr(a, 'array', a) for a in (x, gamma, beta, mean, var)]
+    return chainer.Variable(kernels.normalize(
+        x, mean, gamma / numpy.sqrt(var + eps), beta,
+        getattr(residual, 'array', residual), relu))
+
+
+def _are_plain(axis, inputs, *statistics):
+    arrays = [getattr(a, 'array', a) for a in inputs + statistics
+              if a is not None]
+    x = arrays[0]
+    return x.ndim in (2, 4) and (
+        axis is None or tuple(axis) == (0,) + tuple(range(2, x.ndim))) and (
+        all(type(a) is numpy.ndarray and a.size and a.dtype == x.dtype
+            and a.dtype.char in 'fd' and a.ndim in (1, x.ndim)
+            for a in arrays)) and (
+        arrays[1].shape == arrays[2].shape == x.shape[1:2]) and all(
+            a.shape in (x.shape, x.shape[1:2]) for a in arrays)
+
+
+def _add_and_relu(y, residual, relu):
+    if residual is not None:
+        y += residual
+    return F.relu(y) if relu else y

@@ -1,0 +1,83 @@
+"""Chainer's two-dimensional convolution on our kernels."""
+
+import numpy
+
+from chainer import functions as F
+from chainer.functions.connection import convolution_2d as chainer_convolution
+from chainer.functions.connection import deconvolution_2d
+
+from quantized_net.kernels import convolution
+
+
+def _are_plain(*arrays):
+    return all(
+        type(a) is numpy.ndarray and a.dtype == arrays[0].dtype
+        and a.dtype.char in 'fd' and a.size for a in arrays)
+
+
+def _geometry(node, kernel):
+    return convolution.Geometry(
+        tuple(kernel), (node.sy, node.sx), (node.ph, node.pw),
+        (node.dy, node.dx), node.groups)
+
+
+class _Convolution2D(chainer_convolution.Convolution2DFunction):
+
+    def forward_cpu(self, inputs):
+        if self.cudnn_fast or not _are_plain(*inputs):
+            return super(_Convolution2D, self).forward_cpu(inputs)
+        self._check_input_layouts_all_standard()
+        self.retain_inputs((0, 1))
+        x, W = inputs[:2]
+        return convolution.convolution(
+            x, W, inputs[2] if len(inputs) == 3 else None,
+            _geometry(self, W.shape[2:]),
+            self._get_out_size(x.shape, W.shape)),
+
+    def backward(self, indexes, grad_outputs):
+        x, W = self.get_retained_inputs()
+        gy, = grad_outputs
+        if not _are_plain(x.array, W.array, gy.array):
+            return super(_Convolution2D, self).backward(indexes, grad_outputs)
+        gradients = []
+        if 0 in indexes:
+            gradients.append(_GradientX(
+                stride=(self.sy, self.sx), pad=(self.ph, self.pw),
+                outsize=x.shape[2:], dilate=(self.dy, self.dx),
+                groups=self.groups).apply((gy, W))[0])
+        if 1 in indexes:
+            gradients.append(_GradientW(
+                self, W.shape, W.dtype, None).apply((x, gy))[0])
+        if 2 in indexes:
+            gradients.append(F.sum(gy, axis=(0, 2, 3)))
+        return gradients
+
+
+class _GradientX(deconvolution_2d.Deconvolution2DFunction):
+
+    def forward_cpu(self, inputs):
+        gy, W = inputs
+        self.retain_inputs((0, 1))
+        self._calc_out_size(gy.shape, W.shape)
+        return convolution.gradient_x(
+            gy, W, _geometry(self, W.shape[2:]), (self.outh, self.outw)),
+
+
+class _GradientW(chainer_convolution.Convolution2DGradW):
+
+    def forward_cpu(self, inputs):
+        self.retain_inputs((0, 1))
+        return convolution.gradient_W(
+            inputs[0], inputs[1], _geometry(self, (self.kh, self.kw))),
+
+
+def convolution_2d(x, W, b=None, stride=1, pad=0, cover_all=False, **kwargs):
+    """:func:`chainer.functions.convolution_2d`, faster on the CPU.
+
+    The arguments are Chainer's (``dilate`` and ``groups`` among them), and
+    so are the results, but for rounding.  In memory the output is
+    channels-last; its shape is (N, O, H', W') as ever.
+
+    """
+    node = _Convolution2D(stride, pad, cover_all, **kwargs)
+    return node.apply((x, W) if b is None else (x, W, b))[0]

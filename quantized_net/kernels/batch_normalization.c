@@ -1,0 +1,358 @@
+/* BatchNormalization of rows of channels, with the ReLU that follows it.
+
+   Coefficients of the channels are repeated up to a period of at least
+   PERIOD floats, so that the inner loops are long however few the channels.
+   Rows go in chunks that do not depend on the number of threads, and what
+   the chunks give is added in order: the result is the same for any. */
+
+#include "clones.h"
+#include "threads.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PERIOD 64
+#define CHUNK 8192   /* floats, about: two of them fit the first cache */
+#define MOST_PARTS 64
+
+struct rows {
+    size_t channels, n, period;  /* period: floats, whole rows */
+    size_t part;                 /* rows of a part, whole periods */
+    size_t parts;
+};
+
+static struct rows make_rows(size_t channels, size_t n)
+{
+    struct rows r = {channels, n, channels, 0, 0};
+    size_t in_period, step;
+    if (channels < PERIOD)
+        r.period = channels * ((PERIOD + channels - 1) / channels);
+    in_period = r.period / channels;
+    step = (n + MOST_PARTS - 1) / MOST_PARTS;
+    r.part = (step + in_period - 1) / in_period * in_period;
+    if (r.part * channels < CHUNK)
+        r.part = (CHUNK / r.period + 1) * in_period;
+    r.parts = (n + r.part - 1) / r.part;
+    return r;
+}
+
+static float *repeat(const struct rows *r, const float *values)
+{
+    float *to = malloc(r->period * sizeof(float));
+    if (to != NULL)
+        for (size_t i = 0; i < r->period; ++i)
+            to[i] = values[i % r->channels];
+    return to;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Sums over the rows of a part, in double from chunk to chunk. */
+struct sums {
+    struct rows rows;
+    const float *x, *y, *gy, *mean, *inv_std;
+    double *first, *second;  /* parts x channels */
+    int failed;
+};
+
+CLONES static void add_moments(
+    const float *restrict x, size_t n, size_t period,
+    const float *restrict center, float *restrict s, float *restrict q)
+{
+    for (size_t start = 0; start < n; start += period) {
+        size_t m = n - start < period ? n - start : period;
+        for (size_t j = 0; j < m; ++j) {
+            float d = x[start + j] - center[j];
+            s[j] += d;
+            q[j] += d * d;
+        }
+    }
+}
+
+CLONES static void add_gradients(
+    const float *restrict x, const float *restrict y,
+    const float *restrict gy, size_t n, size_t period,
+    const float *restrict center, float *restrict s, float *restrict q)
+{
+    for (size_t start = 0; start < n; start += period) {
+        size_t m = n - start < period ? n - start : period;
+        if (y != NULL)
+            for (size_t j = 0; j < m; ++j) {
+                float g = y[start + j] > 0 ? gy[start + j] : 0;
+                s[j] += g;
+                q[j] += g * (x[start + j] - center[j]);
+            }
+        else
+            for (size_t j = 0; j < m; ++j) {
+                float g = gy[start + j];
+                s[j] += g;
+                q[j] += g * (x[start + j] - center[j]);
+            }
+    }
+}
+
+/* Folds the period into the channels and empties it. */
+static void fold(const struct rows *r, float *values, double *to)
+{
+    for (size_t i = 0; i < r->period; i += r->channels)
+        for (size_t j = 0; j < r->channels; ++j)
+            to[j] += values[i + j];
+    memset(values, 0, r->period * sizeof(float));
+}
+
+/* The sums of x - c and (x - c)^2, about the mean c of the part's first
+   rows; then about zero and the mean: what the part's moments are. */
+static void do_moments(void *work, size_t index, int worker)
+{
+    struct sums *job = work;
+    const struct rows *r = &job->rows;
+    size_t c = r->channels, first = index * r->part;
+    size_t n = smaller(r->n - first, r->part) * c;
+    const float *x = job->x + first * c;
+    double *sum = job->first + index * c, *square = job->second + index * c;
+    float *s = calloc(3 * r->period, sizeof(float));
+    float *q, *center;
+    size_t step = CHUNK / r->period * r->period;
+    size_t head = smaller(n, r->period);
+    (void)worker;
+    if (s == NULL) {
+        job->failed = 1;
+        return;
+    }
+    q = s + r->period;
+    center = q + r->period;
+    step = step ? step : r->period;
+    add_moments(x, head, r->period, center, s, q);
+    fold(r, s, sum);
+    memset(q, 0, r->period * sizeof(float));
+    for (size_t j = 0; j < r->period; ++j)
+        center[j] = (float)(sum[j % c] / (double)(head / c));
+    memset(sum, 0, c * sizeof(double));
+    for (size_t start = 0; start < n; start += step) {
+        add_moments(x + start, smaller(n - start, step), r->period, center,
+                    s, q);
+        fold(r, s, sum);
+        fold(r, q, square);
+    }
+    for (size_t j = 0; j < c; ++j) {
+        double count = (double)(n / c), off = sum[j] / count;
+        square[j] -= count * off * off;
+        sum[j] = count * (center[j] + off);
+    }
+    free(s);
+}
+
+/* Mean and (biased) variance of each channel of x, shape (n, channels). */
+int quantized_net_channel_moments(
+    const float *x, size_t n, size_t channels, float *mean, float *variance)
+{
+    struct sums job = {.rows = make_rows(channels, n), .x = x};
+    const struct rows *r = &job.rows;
+    job.first = calloc(2 * (r->parts + 1) * channels, sizeof(double));
+    if (job.first == NULL)
+        return -1;
+    job.second = job.first + (r->parts + 1) * channels;
+    quantized_net_parallel(do_moments, &job, r->parts);
+    for (size_t j = 0; j < channels; ++j) {
+        double total = 0, square = 0, m;
+        for (size_t p = 0; p < r->parts; ++p)
+            total += job.first[p * channels + j];
+        m = total / (double)n;
+        for (size_t p = 0; p < r->parts; ++p) {
+            double count = (double)smaller(r->n - p * r->part, r->part);
+            double off = job.first[p * channels + j] / count - m;
+            square += job.second[p * channels + j] + count * off * off;
+        }
+        mean[j] = (float)m;
+        variance[j] = (float)(square / (double)n);
+    }
+    free(job.first);
+    return job.failed ? -1 : 0;
+}
+
+/* y = scale * (x - center) + shift, and its positive part. */
+struct affine {
+    struct rows rows;
+    const float *x, *y, *gy, *residual;
+    float *to, *center, *scale, *shift, *slope;
+    int relu;
+};
+
+CLONES static void transform(
+    const float *restrict x, const float *restrict residual, size_t n,
+    size_t period, const float *restrict center, const float *restrict scale,
+    const float *restrict shift, int relu, float *restrict y)
+{
+    for (size_t start = 0; start < n; start += period) {
+        size_t m = n - start < period ? n - start : period;
+        for (size_t j = 0; j < m; ++j)
+            y[start + j] = scale[j] * (x[start + j] - center[j]) + shift[j];
+        if (residual != NULL)
+            for (size_t j = 0; j < m; ++j)
+                y[start + j] += residual[start + j];
+        if (relu)
+            for (size_t j = 0; j < m; ++j)
+                y[start + j] = y[start + j] < 0 ? 0 : y[start + j];
+    }
+}
+
+static void do_transform(void *work, size_t index, int worker)
+{
+    struct affine *job = work;
+    const struct rows *r = &job->rows;
+    size_t first = index * r->part;
+    size_t n = smaller(r->n - first, r->part) * r->channels;
+    (void)worker;
+    first *= r->channels;
+    transform(
+        job->x + first, job->residual ? job->residual + first : NULL, n,
+        r->period, job->center, job->scale, job->shift, job->relu,
+        job->to + first);
+}
+
+int quantized_net_batch_normalization(
+    const float *x, const float *residual, size_t n, size_t channels,
+    const float *center, const float *scale, const float *shift, int relu,
+    float *y)
+{
+    struct affine job = {
+        .rows = make_rows(channels, n), .x = x, .residual = residual,
+        .to = y, .relu = relu};
+    int failed = -1;
+    job.center = repeat(&job.rows, center);
+    job.scale = repeat(&job.rows, scale);
+    job.shift = repeat(&job.rows, shift);
+    if (job.center != NULL && job.scale != NULL && job.shift != NULL) {
+        quantized_net_parallel(do_transform, &job, job.rows.parts);
+        failed = 0;
+    }
+    free(job.center);
+    free(job.scale);
+    free(job.shift);
+    return failed;
+}
+
+static void do_gradient_sums(void *work, size_t index, int worker)
+{
+    struct sums *job = work;
+    const struct rows *r = &job->rows;
+    size_t c = r->channels, first = index * r->part;
+    size_t n = smaller(r->n - first, r->part) * c;
+    double *sum = job->first + index * c, *product = job->second + index * c;
+    float *s = calloc(3 * r->period, sizeof(float));
+    float *q, *center;
+    size_t step = CHUNK / r->period * r->period;
+    (void)worker;
+    if (s == NULL) {
+        job->failed = 1;
+        return;
+    }
+    q = s + r->period;
+    center = q + r->period;
+    step = step ? step : r->period;
+    first *= c;
+    for (size_t j = 0; j < r->period; ++j)
+        center[j] = job->mean[j % c];
+    for (size_t start = 0; start < n; start += step) {
+        add_gradients(
+            job->x + first + start,
+            job->y == NULL ? NULL : job->y + first + start,
+            job->gy + first + start, smaller(n - start, step), r->period,
+            center, s, q);
+        fold(r, s, sum);
+        fold(r, q, product);
+    }
+    free(s);
+}
+
+CLONES static void input_gradient(
+    const float *restrict x, const float *restrict y,
+    const float *restrict gy, size_t n, size_t period,
+    const float *restrict center, const float *restrict scale,
+    const float *restrict slope, const float *restrict shift,
+    float *restrict gx)
+{
+    for (size_t start = 0; start < n; start += period) {
+        size_t m = n - start < period ? n - start : period;
+        if (y != NULL)
+            for (size_t j = 0; j < m; ++j) {
+                float g = y[start + j] > 0 ? gy[start + j] : 0;
+                gx[start + j] = scale[j] * g
+                    + slope[j] * (x[start + j] - center[j]) + shift[j];
+            }
+        else
+            for (size_t j = 0; j < m; ++j)
+                gx[start + j] = scale[j] * gy[start + j]
+                    + slope[j] * (x[start + j] - center[j]) + shift[j];
+    }
+}
+
+static void do_input_gradient(void *work, size_t index, int worker)
+{
+    struct affine *job = work;
+    const struct rows *r = &job->rows;
+    size_t first = index * r->part;
+    size_t n = smaller(r->n - first, r->part) * r->channels;
+    (void)worker;
+    first *= r->channels;
+    input_gradient(
+        job->x + first, job->y == NULL ? NULL : job->y + first,
+        job->gy + first, n, r->period, job->center, job->scale, job->slope,
+        job->shift, job->to + first);
+}
+
+/* The gradients of BatchNormalization with the batch's moments; y, where it
+   is given, is the output of the ReLU that followed. */
+int quantized_net_batch_normalization_gradient(
+    const float *x, const float *y, const float *gy, size_t n,
+    size_t channels, const float *mean, const float *inv_std,
+    const float *gamma, float *gx, float *ggamma, float *gbeta)
+{
+    struct sums sums = {
+        .rows = make_rows(channels, n), .x = x, .y = y, .gy = gy,
+        .mean = mean};
+    const struct rows *r = &sums.rows;
+    struct affine job = {
+        .rows = sums.rows, .x = x, .y = y, .gy = gy, .to = gx};
+    size_t c = channels, period = r->period;
+    int failed = -1;
+    float *coefficients = malloc(4 * period * sizeof(float));
+    sums.first = calloc(2 * (r->parts + 1) * c, sizeof(double));
+    if (coefficients == NULL || sums.first == NULL)
+        goto end;
+    sums.second = sums.first + (r->parts + 1) * c;
+    quantized_net_parallel(do_gradient_sums, &sums, r->parts);
+    if (sums.failed)
+        goto end;
+    for (size_t j = 0; j < c; ++j) {
+        double sum = 0, product = 0;
+        for (size_t p = 0; p < r->parts; ++p) {
+            sum += sums.first[p * c + j];
+            product += sums.second[p * c + j];
+        }
+        gbeta[j] = (float)sum;
+        ggamma[j] = (float)(product * inv_std[j]);
+    }
+    job.center = coefficients;
+    job.scale = coefficients + period;
+    job.slope = coefficients + 2 * period;
+    job.shift = coefficients + 3 * period;
+    for (size_t i = 0; i < period; ++i) {
+        size_t j = i % c;
+        float scale = gamma[j] * inv_std[j];
+        job.center[i] = mean[j];
+        job.scale[i] = scale;
+        job.slope[i] = -scale * inv_std[j] * ggamma[j] / (float)n;
+        job.shift[i] = -scale * gbeta[j] / (float)n;
+    }
+    quantized_net_parallel(do_input_gradient, &job, r->parts);
+    failed = 0;
+end:
+    free(coefficients);
+    free(sums.first);
+    return failed;
+}

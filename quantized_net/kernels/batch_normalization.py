@@ -1,0 +1,130 @@
+"""BatchNormalization of images or vectors, with the ReLU that follows."""
+
+import numpy
+
+from quantized_net.kernels import layout
+from quantized_net.kernels import native
+
+
+def moments(x):
+    """Mean and variance (divided by n) of each channel.
+
+    Args:
+        x (numpy.ndarray): Shape (N, C) or (N, C, H, W).
+
+    Returns:
+        tuple: Two arrays of shape (C,).
+
+    """
+    if not native.takes(x):
+        return moments_reference(x)
+    x = _rows(x)
+    mean, variance = numpy.empty((2, x.shape[-1]), numpy.float32)
+    _call('quantized_net_channel_moments', x, _n(x), x.shape[-1], mean,
+          variance)
+    return mean, variance
+
+
+def normalize(x, center, scale, shift, residual=None, relu=False):
+    """scale * (x - center) + shift [+ residual], or its positive part.
+
+    Args:
+        x, residual (numpy.ndarray): Shape (N, C) or (N, C, H, W).
+        center, scale, shift (numpy.ndarray): Shape (C,).
+        relu (bool): Whether negative results become 0.
+
+    Returns:
+        numpy.ndarray: Same shape as ``x``.
+
+    """
+    if not native.takes(x, center, scale, shift, residual):
+        return normalize_reference(x, center, scale, shift, residual, relu)
+    y = _empty(x.shape)
+    rows = _rows(x)
+    _call('quantized_net_batch_normalization', rows,
+          None if residual is None else _rows(residual), _n(rows),
+          rows.shape[-1], center, scale, shift, int(relu), y)
+    return y
+
+
+def gradients(x, y, gy, mean, inv_std, gamma):
+    """The gradients of normalizing by the batch's own moments.
+
+    Args:
+        x, gy (numpy.ndarray): Input and gradient of the output.
+        y (numpy.ndarray or None): The output, where a ReLU followed.
+        mean, inv_std, gamma (numpy.ndarray): Shape (C,).
+
+    Returns:
+        tuple: Gradients of ``x``, ``gamma`` and ``beta``.
+
+    """
+    if not native.takes(x, y, gy, mean, inv_std, gamma):
+        return gradients_reference(x, y, gy, mean, inv_std, gamma)
+    gx = _empty(x.shape)
+    rows = _rows(x)
+    ggamma, gbeta = numpy.empty((2, len(gamma)), numpy.float32)
+    _call('quantized_net_batch_normalization_gradient', rows,
+          None if y is None else _rows(y), _rows(gy), _n(rows),
+          rows.shape[-1], mean, inv_std, gamma, gx, ggamma, gbeta)
+    return gx, ggamma, gbeta
+
+
+def _rows(x):
+    return numpy.ascontiguousarray(x) if x.ndim == 2 else (
+        layout.channels_last(x))
+
+
+def _n(rows):
+    return rows.size // rows.shape[-1]
+
+
+def _empty(shape):
+    return numpy.empty(shape, numpy.float32) if len(shape) == 2 else (
+        layout.empty(shape))
+
+
+def _call(name, *args):
+    if getattr(native.library(), name)(*[
+            a.ctypes.data if isinstance(a, numpy.ndarray) else a
+            for a in args]):
+        raise MemoryError('no memory left for BatchNormalization')
+
+
+def moments_reference(x):
+    """The NumPy form of :func:`moments`."""
+    axis = _axis(x)
+    return x.mean(axis=axis), x.var(axis=axis)
+
+
+def normalize_reference(x, center, scale, shift, residual=None, relu=False):
+    """The NumPy form of :func:`normalize`."""
+    center, scale, shift = _expand(x, center, scale, shift)
+    y = x - center
+    y *= scale
+    y += shift
+    if residual is not None:
+        y += residual
+    return numpy.maximum(y, 0, out=y) if relu else y
+
+
+def gradients_reference(x, y, gy, mean, inv_std, gamma):
+    """The NumPy form of :func:`gradients`."""
+    if y is not None:
+        gy = gy * (y > 0)
+    axis = _axis(x)
+    x_hat = (x - _expand(x, mean)[0]) * _expand(x, inv_std)[0]
+    gbeta = gy.sum(axis=axis)
+    ggamma = (gy * x_hat).sum(axis=axis)
+    n = x.size // len(gamma)
+    scale, of_gamma, of_beta = _expand(
+        x, gamma * inv_std, ggamma / n, gbeta / n)
+    return scale * (gy - x_hat * of_gamma - of_beta), ggamma, gbeta
+
+
+def _axis(x):
+    return (0,) + tuple(range(2, x.ndim))
+
+
+def _expand(x, *values):
+    return [v.reshape((-1,) + (1,) * (x.ndim - 2)) for v in values]

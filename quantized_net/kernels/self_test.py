@@ -1,0 +1,90 @@
+"""Small cases of every compiled kernel beside its NumPy form."""
+
+import numpy
+
+from quantized_net.kernels import adam
+from quantized_net.kernels import batch_normalization as bn
+from quantized_net.kernels import convolution as conv
+from quantized_net.kernels import momentum_sgd
+from quantized_net.kernels import pooling
+from quantized_net.kernels import powers_of_two
+from quantized_net.kernels import ternary
+
+
+def agrees():
+    """Whether the kernels in use agree with their references."""
+    rng = numpy.random.RandomState(0)
+
+    def draw(*shape):
+        return rng.uniform(-1, 1, shape).astype(numpy.float32)
+
+    return all(
+        (numpy.asarray(a) == b).all() if exactly
+        else numpy.allclose(a, b, rtol=1e-4, atol=1e-5)
+        for exactly, found, expected in _cases(draw)
+        for a, b in zip(found, expected))
+
+
+def _cases(draw):
+    """Whether to the last bit, what the kernel gives, and its reference."""
+    # 67: a whole number of no vector
+    arrays = [draw(67) for _ in range(4)]
+    arrays[3] *= arrays[3]
+    others = [a.copy() for a in arrays]
+    scalars = .1, .001, 1e-8, .003, 1.
+    adam.adam_update(*arrays, *scalars)
+    adam.reference(*others, *scalars)
+    yield True, arrays, others
+    momentum_sgd.momentum_sgd_update(*arrays[:3], .1, .9, .01)
+    momentum_sgd.reference(*others[:3], .1, .9, .01)
+    yield True, arrays, others
+
+    x = numpy.concatenate([draw(67), numpy.array(
+        [0, -0., 1.4142135, 1.4142137, 9], numpy.float32)])
+    yield True, [powers_of_two.to_powers_of_two(x, 2.)], [
+        powers_of_two.reference(x, 2.)]
+    delta, Wp, Wn = numpy.array([.3, .8, 1.2], numpy.float32)
+    y, codes = ternary.ternary(x, delta, Wp, Wn)
+    yield True, (y, codes), ternary.ternary_reference(x, delta, Wp, Wn)
+    yield True, [ternary.largest_magnitude(x)], [abs(x).max()]
+    yield (False, ternary.ternary_gradient(x, codes, Wp, Wn),
+           ternary.ternary_gradient_reference(x, codes, Wp, Wn))
+
+    for geometry, channels in (
+            (conv.Geometry((3, 3), (1, 1), (1, 1), (1, 1), 1), 19),
+            (conv.Geometry((3, 2), (2, 1), (1, 0), (1, 2), 2), 6)):
+        x = draw(2, channels, 7, 6)
+        W = draw(38, channels // geometry.groups, *geometry.kernel)
+        b = draw(38)
+        out_size = (7, 6) if channels == 19 else (4, 4)
+        gy = draw(2, 38, *out_size)
+        yield False, [
+            conv.convolution(x, W, b, geometry, out_size),
+            conv.gradient_x(gy, W, geometry, (7, 6)),
+            conv.gradient_W(x, gy, geometry),
+        ], [
+            conv.convolution_reference(x, W, b, geometry, out_size),
+            conv.gradient_x_reference(gy, W, geometry, (7, 6)),
+            conv.gradient_W_reference(x, gy, geometry)]
+
+    x, gy, residual = draw(3, 2, 5, 4, 3)
+    gamma, beta, mean = draw(3, 5)
+    inv_std = abs(draw(5))
+    yield False, bn.moments(x), bn.moments_reference(x)
+    y = bn.normalize(x, mean, gamma, beta, residual, True)
+    yield False, [y], [bn.normalize_reference(
+        x, mean, gamma, beta, residual, True)]
+    yield (False, bn.gradients(x, y, gy, mean, inv_std, gamma),
+           bn.gradients_reference(x, y, gy, mean, inv_std, gamma))
+
+    window = (2, 2), (2, 2), (0, 0)
+    windows = x[:, :, :4, :2].reshape(2, 5, 2, 2, 1, 2)
+    y, places = pooling.max_pooling(x, *window, out_size=(2, 1))
+    yield True, [y], [windows.max(axis=(3, 5))]
+    gx = pooling.max_pooling_gradient(y, places, *window, in_size=(4, 3))
+    yield True, [gx], [x * (gx != 0)]
+    yield True, [(gx != 0).sum()], [y.size]
+    yield False, [pooling.average_pooling(x, *window, out_size=(2, 1))], [
+        windows.mean(axis=(3, 5))]
+    gx = pooling.average_pooling_gradient(y, *window, in_size=(4, 3))
+    yield False, [gx[:, :, :, :2]], [y.repeat(2, 2).repeat(2, 3) / 4]

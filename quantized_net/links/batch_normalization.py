@@ -1,0 +1,53 @@
+"""BatchNormalization with the addition and the ReLU that follow it."""
+
+import chainer
+from chainer import links as L
+
+from quantized_net import functions
+
+
+class BatchNormalization(L.BatchNormalization):
+
+    """:class:`chainer.links.BatchNormalization`, faster on the CPU.
+
+    The arguments of the constructor are Chainer's.
+
+    """
+
+    def forward(self, x, residual=None, relu=False, finetune=False):
+        """Normalizes by the batch's statistics, or the running ones.
+
+        Args:
+            x (~chainer.Variable): Input, shape (N, C) or (N, C, H, W).
+            residual (~chainer.Variable): Added to the normalized x.
+            relu (bool): Whether the ReLU follows.
+            finetune (bool): As in Chainer.
+
+        Returns:
+            ~chainer.Variable: Output, same shape as ``x``.
+
+        """
+        x = chainer.as_variable(x)
+        if self.avg_mean is None:
+            self._initialize_params(tuple(
+                n for i, n in enumerate(x.shape) if i not in self.axis))
+        gamma, beta = self.gamma, self.beta
+        if gamma is None:
+            gamma, = self._get_gamma()
+        if beta is None:
+            beta, = self._get_beta()
+        if not chainer.config.train:
+            return functions.fixed_batch_normalization(
+                x, gamma, beta, self.avg_mean, self.avg_var, self.eps,
+                self.axis, residual, relu)
+        decay = self.decay
+        if finetune:
+            if not chainer.config.in_recomputing:
+                self.N += 1
+            decay = 1. - 1. / self.N
+        # an extra forward does not count
+        mean, var = (None, None) if chainer.config.in_recomputing else (
+            self.avg_mean, self.avg_var)
+        return functions.batch_normalization(
+            x, gamma, beta, self.eps, mean, var, decay, self.axis, residual,
+            relu)

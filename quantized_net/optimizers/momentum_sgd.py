@@ -1,0 +1,67 @@
+"""Momentum SGD with weight decay in one pass on the CPU."""
+
+import chainer
+from chainer.optimizers import momentum_sgd
+import numpy
+
+from quantized_net import kernels
+
+
+class _MomentumSGDRule(momentum_sgd.MomentumSGDRule):
+
+    weight_decay = 0.
+
+    def update_core_cpu(self, param):
+        arrays = param.array, param.grad, self.state['v']
+        if param.grad is None:
+            return
+        if all(type(a) is numpy.ndarray and a.flags.c_contiguous
+               and a.dtype == arrays[0].dtype and a.dtype.char in 'fd'
+               for a in arrays):
+            kernels.momentum_sgd_update(
+                *arrays, self.hyperparam.lr, self.hyperparam.momentum,
+                self.weight_decay)
+            return
+        self._add_decay(param)
+        super(_MomentumSGDRule, self).update_core_cpu(param)
+
+    def update_core_gpu(self, param):
+        self._add_decay(param)
+        super(_MomentumSGDRule, self).update_core_gpu(param)
+
+    def _add_decay(self, param):
+        if param.grad is not None and self.weight_decay:
+            param.grad += param.dtype.type(self.weight_decay) * param.array
+
+
+class MomentumSGD(chainer.optimizers.MomentumSGD):
+
+    """:class:`chainer.optimizers.MomentumSGD` with weight decay built in.
+
+    It gives the bits of Chainer's, with the hook
+    :class:`chainer.optimizer_hooks.WeightDecay` where there is decay.
+
+    Args:
+        lr (float): Learning rate.
+        momentum (float): Exponential decay rate of the first moment.
+        weight_decay (float): Rate :math:`\\lambda`: each gradient gets
+            :math:`\\lambda` times its parameter added.
+        decays (callable): ``f(name, param)``: which parameters decay; all,
+            if ``None``.  Names are those of ``namedparams``.
+
+    """
+
+    def __init__(self, lr=0.01, momentum=0.9, weight_decay=0., decays=None):
+        super(MomentumSGD, self).__init__(lr, momentum)
+        self.weight_decay = weight_decay
+        self.decays = decays
+
+    def create_update_rule(self):
+        return _MomentumSGDRule(self.hyperparam)
+
+    def setup(self, link):
+        super(MomentumSGD, self).setup(link)
+        for name, param in link.namedparams():
+            if self.decays is None or self.decays(name, param):
+                param.update_rule.weight_decay = self.weight_decay
+        return self
