@@ -25,7 +25,9 @@ from quantized_net.training import arguments
 from quantized_net.training import comparison
 from quantized_net.training import device as devices
 from quantized_net.training import run
+from quantized_net.training import schedules
 from quantized_net.training import snapshot
+from quantized_net.training import trainers
 
 N_VALIDATION = 10000  # of the 60,000; of the digits a sixth
 
@@ -34,20 +36,24 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
     arguments.add_common(parser, batchsize=100, epoch=None)
     parser.add_argument(
-        '--model', choices=('mlp', 'convnet'), default='mlp',
-        help='784-unit-unit-10, or two convolutions and a linear layer '
-        '(default: %(default)s)')
+        '--model', choices=('mlp', 'convnet', 'lenet'), default='mlp',
+        help='784-unit-unit-10; 16C5-32C5 and a linear layer; or 32C5-64C5 '
+        'and two (default: %(default)s)')
     parser.add_argument(
         '--unit', '-u', type=arguments.positive_int, default=1000,
         help='units of a hidden layer of the mlp (default: %(default)s)')
     parser.add_argument(
         '--method', choices=('float', 'qnn', 'bnn', 'ttq', 'twn'),
         help='what is quantized, and how; qnn and bnn are for the mlp '
-        '(default: qnn, with --model convnet ttq)')
+        '(default: qnn for the mlp, else ttq)')
     parser.add_argument(
         '--lr', type=arguments.positive_float, default=0.001,
         help='alpha of Adam, or the step of --sign-gradient (default: '
         '%(default)s)')
+    parser.add_argument(
+        '--schedule', choices=('constant', 'linear'), default='constant',
+        help='of the learning rate: as it is, or down to zero in a line, '
+        'from update to update (default: %(default)s)')
     parser.add_argument(
         '--clip', choices=('weights', 'all', 'none'),
         help='which parameters are kept within [-1, 1]: the latent weights, '
@@ -67,30 +73,11 @@ def parse_args():
         help='statistics of BatchNormalization in the evaluation: the '
         'running ones, those of each batch (the published table), or both '
         'beside each other (default: %(default)s)')
-    ternary = parser.add_argument_group('ternary weights (ttq, twn)')
-    ternary.add_argument(
-        '--init', metavar='SNAPSHOT',
-        help='float snapshot to start from; without it a float network is '
-        'trained first, in OUT/float')
+    ternary = arguments.add_ternary(parser, 'ttq, twn')
     ternary.add_argument(
         '--skip', nargs='*', metavar='LAYER',
         help='layers that stay float (default: none, as the PyTorch '
         'repository; the paper keeps the first and the last float)')
-    ternary.add_argument(
-        '--threshold', type=arguments.positive_float,
-        help='t of delta = t max|W| (default: 0.05), of twn 0.7 mean|W|')
-    ternary.add_argument(
-        '--sparsity', type=float,
-        help='constant share of zeros instead of the threshold (ttq)')
-    ternary.add_argument(
-        '--fixed-scales', action='store_true',
-        help='keep Wp and Wn at 1 (ttq)')
-    ternary.add_argument(
-        '--gradient-of-Wn', choices=('true', 'paper_eq7'), default='true',
-        help='the derivative, or the sign that the paper prints (ttq)')
-    ternary.add_argument(
-        '--reduction', choices=('sum', 'mean'), default='sum',
-        help='of the gradients of Wp and Wn (ttq; default: %(default)s)')
     ternary.add_argument(
         '--sign-gradient', action='store_true',
         help='move each parameter by --lr against the sign of its gradient, '
@@ -98,7 +85,7 @@ def parse_args():
     args = parser.parse_args()
     if args.method is None:
         args.method = 'qnn' if args.model == 'mlp' else 'ttq'
-    if args.model == 'convnet' and args.method in ('qnn', 'bnn'):
+    if args.model != 'mlp' and args.method in ('qnn', 'bnn'):
         parser.error('--method %s is for --model mlp' % args.method)
     if args.epoch is None:
         args.epoch = 20 if args.model == 'mlp' else 2
@@ -108,21 +95,10 @@ def parse_args():
 
 
 def make_model(args, method):
-    if args.model == 'convnet':
-        return models.ConvNet()
+    if args.model != 'mlp':
+        return models.ConvNet() if args.model == 'convnet' else models.LeNet()
     return models.MLP(
         args.unit, 10, method if method in mlp.METHODS else 'float')
-
-
-def quantizer_options(args):
-    options = {}
-    if args.threshold is not None:
-        options['threshold'] = args.threshold
-    if args.method == 'ttq':
-        options.update(
-            sparsity=args.sparsity, learn_scales=not args.fixed_scales,
-            gradient_of_Wn=args.gradient_of_Wn, reduction=args.reduction)
-    return options
 
 
 def main():
@@ -134,18 +110,8 @@ def main():
     if args.method not in convert.METHODS:
         train_network(args, data, device, args.method, args.out, args.resume)
         return
-    # ternary networks start from a float one
-    init = args.init
-    if init is None and args.resume and (
-            snapshot.settings_of(args.resume)['method'] != 'float'):
-        init = args.resume  # holds all that the float one would give
-    if init is None:
-        folder = os.path.join(args.out, 'float')
-        train_network(args, data, device, 'float', folder, args.resume)
-        init = snapshot.newest_first(folder)[0]
-        args.resume = None
-    train_network(
-        args, data, device, args.method, args.out, args.resume, init)
+    trainers.float_then_ternary(
+        args, lambda *stage: train_network(args, data, device, *stage))
 
 
 def train_network(args, data, device, method, out, resume, init=None):
@@ -177,7 +143,7 @@ def train_network(args, data, device, method, out, resume, init=None):
         convert.load_float(init, model)
         report = convert.quantize(
             model.predictor, method, args.skip or (),
-            **quantizer_options(args))
+            **arguments.quantizer_options(args))
         print(report, end='\n\n', flush=True)
     model.to_device(device)
     if args.sign_gradient and init is not None:
@@ -192,55 +158,42 @@ def train_network(args, data, device, method, out, resume, init=None):
     train_iter = chainer.iterators.SerialIterator(train, args.batchsize)
     updater = training.updaters.StandardUpdater(
         train_iter, optimizer, device=device)
-    trainer = training.Trainer(updater, (args.epoch, 'epoch'), out=out)
-
-    def evaluate_on(dataset, name, evaluator=extensions.Evaluator):
-        iterator = chainer.iterators.SerialIterator(
-            dataset, args.batchsize, repeat=False, shuffle=False)
-        trainer.extend(evaluator(iterator, model, device=device), name=name)
-
-    on_batch = our_extensions.BatchStatisticsEvaluator
-    entries = ['epoch', 'main/loss', 'validation/main/loss', 'main/accuracy',
-               'validation/main/accuracy']
-    evaluate_on(validation, 'validation',
-                on_batch if args.bn_eval == 'batch' else extensions.Evaluator)
-    if args.bn_eval == 'both':
-        evaluate_on(validation, 'validation_batch', on_batch)
-        entries.append('validation_batch/main/accuracy')
-    if args.validation:
-        evaluate_on(test, 'test')
-    if init is not None:
-        trainer.extend(our_extensions.TernaryReport(model))
-        entries.append('zeros')
-
-    trainer.extend(our_extensions.NaNGuard())
-    trainer.extend(extensions.LogReport())
-    trainer.extend(our_extensions.TableReport(entries, header))
-    title = '%s, %s, %s, seed %d' % (
-        'MNIST' if data.name == 'mnist' else 'bundled digits', args.model,
-        method, args.seed)
-    for kind in ('loss', 'accuracy'):
-        trainer.extend(our_extensions.PlotCurves(
-            {'main/' + kind: 'training',
-             'validation/main/' + kind: 'validation'},
-            kind + '.png', kind, title,
-            comparison.curves(args, method, data.name, kind)))
-    trainer.extend(our_extensions.RandomState())
     settings = {
         'method': method, 'model': args.model, 'data set': data.name,
         'batchsize': args.batchsize, 'validation': args.validation,
         'lr': args.lr, 'seed': args.seed}
+    if args.schedule != 'constant':
+        settings.update({'schedule': args.schedule, 'epoch': args.epoch})
     if args.model == 'mlp':
         settings.update({'unit': args.unit, 'clip': args.clip})
     if init is not None:
-        settings.update(quantizer_options(args), skip=args.skip,
+        settings.update(arguments.quantizer_options(args), skip=args.skip,
                         sign_gradient=args.sign_gradient)
-    trainer.extend(our_extensions.Settings(settings))
-    take_snapshot = snapshot.extension()
-    trainer.extend(take_snapshot, trigger=(args.frequency, 'epoch'))
-    trainer.extend(our_extensions.Interrupt(take_snapshot))
-    if os.isatty(1):
-        trainer.extend(extensions.ProgressBar(update_interval=10))
+    title = '%s, %s, %s, seed %d' % (
+        'MNIST' if data.name == 'mnist' else 'bundled digits', args.model,
+        method, args.seed)
+    trainer = trainers.build(
+        args, updater, model, out, header, title, settings,
+        lambda kind: comparison.curves(args, method, data.name, kind),
+        is_ternary=init is not None)
+    if args.schedule == 'linear':
+        trainer.extend(our_extensions.LearningRate(
+            schedules.linear(args.lr, args.epoch),
+            'alpha' if hasattr(optimizer, 'alpha') else 'lr'))
+
+    def evaluate_on(dataset, name, evaluator=extensions.Evaluator):
+        trainers.add_evaluator(
+            trainer, chainer.iterators.SerialIterator(
+                dataset, args.batchsize, repeat=False, shuffle=False),
+            name, device, evaluator)
+
+    on_batch = our_extensions.BatchStatisticsEvaluator
+    evaluate_on(validation, 'validation',
+                on_batch if args.bn_eval == 'batch' else extensions.Evaluator)
+    if args.bn_eval == 'both':
+        evaluate_on(validation, 'validation_batch', on_batch)
+    if args.validation:
+        evaluate_on(test, 'test')
 
     if resume:
         snapshot.load(resume, trainer)

@@ -14,3 +14,7 @@ class TrainingFailed(Exception):
 
 class Interrupted(Exception):
     """A run that was stopped by the user; the scripts exit with 130."""
+
+
+class Paused(Exception):
+    """A run that stopped before its time was up; the scripts exit with 75."""

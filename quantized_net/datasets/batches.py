@@ -40,8 +40,7 @@ class BatchIterator(iterators.SerialIterator):
         self._flip = flip
 
     def __next__(self):
-        indices = numpy.array(
-            super(BatchIterator, self).__next__(), numpy.intp)
+        indices = numpy.array(super(BatchIterator, self).__next__())
         images = self._images[indices]
         if self._pad:
             images = random_crop(images, self._pad)

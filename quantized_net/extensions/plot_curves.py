@@ -4,9 +4,7 @@ import os
 
 from chainer.training import extension
 
-from quantized_net import files
-
-_COLORS = ('#1f5fa8', '#d1495b', '#7a8b99', '#edae49')
+from quantized_net.plots import _canvas
 
 
 class PlotCurves(extension.Extension):
@@ -41,29 +39,20 @@ class PlotCurves(extension.Extension):
 
 def draw(log, keys, path, ylabel, title='', references=()):
     """Draws entries of a log; the arguments are those of the extension."""
-    from matplotlib.backends import backend_agg
-    from matplotlib import figure
-    from matplotlib import ticker
-
-    # no pyplot: nothing of the caller's matplotlib is touched
-    picture = figure.Figure(figsize=(6.4, 4), dpi=120, layout='constrained')
-    backend_agg.FigureCanvasAgg(picture)
+    picture = _canvas.make(6.4, 4)
     axes = picture.add_subplot()
-    for (key, label), color in zip(keys.items(), _COLORS):
+    for (key, label), color in zip(keys.items(), _canvas.COLORS):
         points = [(row['epoch'], row[key]) for row in log if key in row]
         if points:
             axes.plot(*zip(*points), color=color, label=label, marker='o',
                       markersize=3, linewidth=1.6)
     for label, values, index in references:
-        axes.plot(range(1, len(values) + 1), values, color=_COLORS[index],
-                  label=label, linestyle='--', linewidth=1, alpha=.8)
-    axes.set_xlabel('epoch')
+        axes.plot(range(1, len(values) + 1), values,
+                  color=_canvas.COLORS[index], label=label, linestyle='--',
+                  linewidth=1, alpha=.8)
+    _canvas.style_epochs(axes)
     axes.set_ylabel(ylabel)
     axes.set_title(title, fontsize=10)
-    axes.grid(color='#dddddd', linewidth=.6)
-    axes.spines[['top', 'right']].set_visible(False)
-    axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     if axes.lines:
         axes.legend(frameon=False, fontsize=8)
-    with files.replacing(path) as temporary:
-        picture.savefig(temporary, format='png')
+    _canvas.save(picture, path)

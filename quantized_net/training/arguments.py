@@ -84,6 +84,56 @@ def add_common(parser, batchsize, epoch):
         help='folder with the original files of the data set')
 
 
+def add_ternary(parser, methods):
+    """Adds the options of ternary weights.
+
+    Args:
+        parser (argparse.ArgumentParser): To add to.
+        methods (str): For which methods they are.
+
+    Returns:
+        The group of options.
+
+    """
+    group = parser.add_argument_group('ternary weights (%s)' % methods)
+    group.add_argument(
+        '--init', metavar='SNAPSHOT',
+        help='float snapshot to start from; without it a float network is '
+        'trained first, in OUT/float')
+    group.add_argument(
+        '--threshold', type=positive_float,
+        help='t of delta = t max|W| (default: 0.05), of twn 0.7 mean|W|')
+    group.add_argument(
+        '--sparsity', type=float,
+        help='constant share of zeros instead of the threshold (ttq)')
+    group.add_argument(
+        '--sweep', type=float, nargs='+', metavar='SPARSITY',
+        help='train a network for each of these shares of zeros, in '
+        'OUT/sparsity-*, and draw OUT/sparsity.png (ttq)')
+    group.add_argument(
+        '--fixed-scales', action='store_true',
+        help='keep Wp and Wn at 1 (ttq)')
+    group.add_argument(
+        '--gradient-of-Wn', choices=('true', 'paper_eq7'), default='true',
+        help='the derivative, or the sign that the paper prints (ttq)')
+    group.add_argument(
+        '--reduction', choices=('sum', 'mean'), default='sum',
+        help='of the gradients of Wp and Wn (ttq; default: %(default)s)')
+    return group
+
+
+def quantizer_options(args):
+    """The options of ``quantize`` out of those of :func:`add_ternary`."""
+    options = {}
+    if args.threshold is not None:
+        options['threshold'] = args.threshold
+    if args.method == 'ttq':
+        options.update(
+            sparsity=args.sparsity, learn_scales=not args.fixed_scales,
+            gradient_of_Wn=args.gradient_of_Wn, reduction=args.reduction)
+    return options
+
+
 def versions():
     """The versions of the code and of what it runs on (a dict)."""
     found = {

@@ -1,5 +1,6 @@
 """Published figures beside those of a run."""
 
+from quantized_net.published import cifar_ttq
 from quantized_net.published import mnist_qnn
 
 _LABELS = (
@@ -80,6 +81,64 @@ def table(args, method, dataset, log):
     elif dataset != 'mnist':
         lines.append('data set: the bundled %s; published MNIST figures do '
                      'not compare' % dataset)
+    else:
+        lines.append('no published figure for these options')
+    return '\n'.join(lines)
+
+
+def cifar_curves(args, method, dataset, kind):
+    """The authors' curve of TTQ ResNet-20, for ``extensions.PlotCurves``.
+
+    An epoch of theirs is two passes over the data: each of their values
+    stands at two epochs of ours.
+    """
+    if (kind, method, dataset, args.arch) != (
+            'accuracy', 'ttq', 'cifar10', 'resnet20') or args.validation:
+        return []
+    values = [1 - row['validation_error'] for row in cifar_ttq.read_log()
+              for _ in range(cifar_ttq.PASSES_PER_EPOCH)]
+    return [("validation, authors' log (other schedule)",
+             values[:args.epoch], 1)]
+
+
+def cifar_table(args, method, dataset, log):
+    """The closing table of a run of train_cifar.py, errors in percent.
+
+    The paper reports, by the authors' log, the least value of a moving
+    average over 20 epochs; it stands beside the same of this run.
+
+    Returns:
+        str: Last epoch, mean of the last ten, least moving average.
+
+    """
+    errors = [100 * (1 - row['validation/main/accuracy']) for row in log]
+    tail = errors[-10:]
+    published = cifar_ttq.ERRORS.get((method, args.arch))
+    if dataset != 'cifar10' or args.validation:
+        published = None
+    lines = [
+        '', '%s, %s, %s, epoch %d of %d' % (
+            dataset, args.arch, method, log[-1]['epoch'], args.epoch),
+        'error in %                        this run  published',
+        'last epoch                      %10.2f' % errors[-1],
+        'mean of the last %-2d             %10.2f' % (
+            len(tail), sum(tail) / len(tail))]
+    if len(errors) >= 20:
+        averages = [sum(errors[i:i + 20]) / 20
+                    for i in range(len(errors) - 19)]
+        line = 'least mean of 20 epochs         %10.2f' % min(averages)
+        if published:
+            line += ' %10.2f' % published.value
+        lines.append(line)
+    if args.validation:
+        best = max(log, key=lambda row: row['validation/main/accuracy'])
+        lines.append(
+            'chosen by validation: epoch %d, test error %.2f' % (
+                best['epoch'], 100 * (1 - best['test/main/accuracy'])))
+    if published:
+        lines += [
+            'published: %.2f, %s; 400 epochs of two passes each, batch 256'
+            % published[:2], '"validation" is the test set, as published']
     else:
         lines.append('no published figure for these options')
     return '\n'.join(lines)

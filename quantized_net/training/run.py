@@ -5,6 +5,7 @@ import sys
 
 from quantized_net import errors
 from quantized_net import files
+from quantized_net.training import memory
 from quantized_net.training import snapshot
 
 
@@ -26,15 +27,17 @@ def run(trainer):
 
     Raises:
         ~quantized_net.errors.Interrupted: After Ctrl-C, with a snapshot.
+        ~quantized_net.errors.Paused: After --epoch-budget, likewise.
         ~quantized_net.errors.TrainingFailed: Where a loss is no number, or
             the disk is full.
 
     """
+    memory.keep_freed()
     try:
         trainer.run(show_loop_exception_msg=False)
-    except errors.Interrupted as e:
+    except (errors.Interrupted, errors.Paused) as e:
         newest = snapshot.newest_first(trainer.out)[0]
-        raise errors.Interrupted(
+        raise type(e)(
             '%s; go on with the same command and --resume %s' % (e, newest))
     except errors.TrainingFailed as e:
         kept = snapshot.newest_first(trainer.out)
@@ -49,8 +52,8 @@ def run(trainer):
 def script(main):
     """Runs the main function of a script and ends the process.
 
-    Exit status: 0; 2 for bad input; 1 for a run that failed; 130 after
-    Ctrl-C.  Each error is one line.
+    Exit status: 0; 2 for bad input; 1 for a run that failed; 75 for one that
+    stopped before its time was up; 130 after Ctrl-C.  Each error is one line.
     """
     name = os.path.basename(sys.argv[0])
     try:
@@ -65,6 +68,9 @@ def script(main):
         message = 'failed: %s' % e
     except errors.Interrupted as e:
         status = 130
+        message = str(e)
+    except errors.Paused as e:
+        status = 75  # EX_TEMPFAIL of sysexits.h
         message = str(e)
     except KeyboardInterrupt:
         status = 130

@@ -1,0 +1,63 @@
+"""Pictures of the quantized weights while they train."""
+
+import os
+
+from chainer.training import extension
+
+from quantized_net import plots
+from quantized_net.plots import _layers
+
+
+class PlotTernary(extension.Extension):
+
+    """Draws the quantized weights into the output directory.
+
+    ``scales.png`` and ``flips.png`` come from the log, which has to have the
+    entries of :class:`~quantized_net.extensions.TernaryReport`, without
+    which they are left out; ``histogram.png``, and ``kernels.png`` of the
+    first convolution, come from the model.  Nothing is written to the model.
+
+    Args:
+        model (~chainer.Link): The model.
+        layers (list of str): Names of the layers to draw, as in the log;
+            without it all, or of more than four the first, the middle and
+            the last.
+        title (str): Title of the pictures.
+
+    Raises:
+        ~quantized_net.UserError: Where there is no such quantized layer.
+
+    """
+
+    trigger = 1, 'epoch'
+    priority = extension.PRIORITY_READER - 1  # LogReport has its row by then
+
+    def __init__(self, model, layers=None, title=''):
+        self._links = dict(_layers.of_model(model))
+        self._chosen = _layers.choose(list(self._links), layers)
+        self._shown = list(layers or self._links)
+        self._title = title
+
+    def __call__(self, trainer):
+        def path(name):
+            return os.path.join(trainer.out, name)
+
+        log = trainer.get_extension('LogReport').log
+        logged = _layers.of_log(log)
+        chosen = [name for name in self._chosen if name in logged]
+        if chosen:
+            plots.draw_scales(log, chosen, path('scales.png'), self._title)
+            plots.draw_flips(
+                log, [name for name in self._shown if name in logged],
+                path('flips.png'), self._title)
+        if self._chosen:
+            plots.draw_histogram(
+                [(name, *_layers.weights(self._links[name]))
+                 for name in self._chosen],
+                path('histogram.png'), self._title)
+        for name in self._shown:
+            if self._links[name].W.ndim == 4:
+                plots.draw_kernels(
+                    name, _layers.weights(self._links[name])[1],
+                    path('kernels.png'), self._title)
+                break

@@ -1,0 +1,50 @@
+"""A stop before the time is up."""
+
+import time
+
+from chainer.training import extension
+
+from quantized_net import errors
+
+
+class TimeBudget(extension.Extension):
+
+    """Stops with a snapshot when a limit of time nears.
+
+    It stops at the end of an epoch where the longest epoch so far would not
+    fit any more, and at the end of an iteration where the limit has come
+    nevertheless.  The clock starts when the trainer does.
+
+    Args:
+        seconds (float): The limit.
+        snapshot: The snapshot extension to call before stopping.
+
+    Raises:
+        ~quantized_net.errors.Paused: Out of ``trainer.run()``.
+
+    """
+
+    trigger = 1, 'iteration'
+    priority = -900  # after everything of the iteration but Interrupt
+
+    def __init__(self, seconds, snapshot):
+        self._seconds = seconds
+        self._snapshot = snapshot
+        self._longest = 0.
+
+    def initialize(self, trainer):
+        self._start = self._epoch_start = time.monotonic()
+
+    def __call__(self, trainer):
+        now = time.monotonic()
+        left = self._seconds - (now - self._start)
+        is_enough = left > 0
+        if trainer.updater.is_new_epoch:
+            self._longest = max(self._longest, now - self._epoch_start)
+            self._epoch_start = now
+            is_enough = left > self._longest
+        if is_enough or trainer.stop_trigger(trainer):
+            return
+        self._snapshot(trainer)
+        raise errors.Paused(
+            'the time is up at iteration %d' % trainer.updater.iteration)
