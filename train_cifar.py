@@ -73,7 +73,7 @@ def parse_args():
     ternary.add_argument(
         '--float-classifier', action='store_true',
         help='keep the last layer float too; the first convolution always '
-        'is (the authors\' code has the classifier ternary)')
+        "is (the authors' code has the classifier ternary)")
     args = parser.parse_args()
     if args.drops is None:
         args.drops = [args.epoch / 2, args.epoch * 3 / 4]
@@ -115,13 +115,13 @@ def make_iterators(args, data):
             % (args.batchsize, len(images)))
     # as the authors' code has it: (x - mean of the pixel) / 128 - 1
     scaling = {'mean': images.mean(axis=0, dtype=float) + 128, 'scale': 128.}
-    return [
-        datasets.BatchIterator(
-            images, labels, args.batchsize, pad=4,
-            flip=data.name != 'digits', **scaling),
+    # half of the images are mirrored, but for digits
+    return [datasets.BatchIterator(
+        images, labels, args.batchsize, pad=4, flip=data.name != 'digits',
+        **scaling)
     ] + [datasets.BatchIterator(
-        *part, batch_size=500, repeat=False, shuffle=False, **scaling)
-        for part in (validation, test)]
+        x, t, 500, repeat=False, shuffle=False, **scaling)
+        for x, t in (validation, test)]
 
 
 def train_network(args, data, device, method, out, resume, init):

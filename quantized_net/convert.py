@@ -10,6 +10,7 @@ import numpy
 
 from quantized_net import errors
 from quantized_net import links
+from quantized_net.links import quantized_layer
 from quantized_net import quantizers
 
 METHODS = {
@@ -118,11 +119,11 @@ def _factory(method, options):
 def _layers(model):
     """Layers that have a W to quantize, once each, with their paths."""
     found, seen = [], set()
-    for path, link in model.namedlinks():
+    for path, link in quantized_layer.links_in_order(model):
         is_layer = isinstance(link, tuple(_CLASSES))
         if is_layer and id(link) not in seen:
             seen.add(id(link))
-            found.append((path.lstrip('/') or type(link).__name__, link))
+            found.append((path or type(link).__name__, link))
     return found
 
 

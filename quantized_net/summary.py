@@ -102,7 +102,7 @@ def summary(model):
     rows = Summary()
     others = 0
     seen = set()
-    for path, link in model.namedlinks():
+    for path, link in quantized_layer.links_in_order(model):
         for name, param in sorted(link.__dict__.items()):
             if name not in link._params or id(param) in seen:
                 continue
@@ -114,10 +114,10 @@ def summary(model):
             if name == 'W' and isinstance(
                     link, quantized_layer.QuantizedLayer) and (
                         link.weight_quantizer is not None):
-                rows.append(_quantized_row(path.lstrip('/'), link))
+                rows.append(_quantized_row(path, link))
             elif name == 'W':
                 rows.append(Row(
-                    path.lstrip('/'), param.shape, 'float', 32,
+                    path, param.shape, 'float', 32,
                     4 * param.size, 4 * param.size))
             else:
                 others += 4 * param.size

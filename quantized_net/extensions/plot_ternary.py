@@ -4,6 +4,7 @@ import os
 
 from chainer.training import extension
 
+from quantized_net.links import quantized_layer
 from quantized_net import plots
 from quantized_net.plots import _layers
 
@@ -14,8 +15,9 @@ class PlotTernary(extension.Extension):
 
     ``scales.png`` and ``flips.png`` come from the log, which has to have the
     entries of :class:`~quantized_net.extensions.TernaryReport`, without
-    which they are left out; ``histogram.png``, and ``kernels.png`` of the
-    first convolution, come from the model.  Nothing is written to the model.
+    which they are left out; ``histogram.png``, and ``kernels.png`` of a
+    convolution that has many, come from the model, to which nothing is
+    written.
 
     Args:
         model (~chainer.Link): The model.
@@ -33,7 +35,7 @@ class PlotTernary(extension.Extension):
     priority = extension.PRIORITY_READER - 1  # LogReport has its row by then
 
     def __init__(self, model, layers=None, title=''):
-        self._links = dict(_layers.of_model(model))
+        self._links = dict(quantized_layer.quantized_layers(model))
         self._chosen = _layers.choose(list(self._links), layers)
         self._shown = list(layers or self._links)
         self._title = title
@@ -55,9 +57,8 @@ class PlotTernary(extension.Extension):
                 [(name, *_layers.weights(self._links[name]))
                  for name in self._chosen],
                 path('histogram.png'), self._title)
-        for name in self._shown:
-            if self._links[name].W.ndim == 4:
-                plots.draw_kernels(
-                    name, _layers.weights(self._links[name])[1],
-                    path('kernels.png'), self._title)
-                break
+        name = _layers.most_kernels(
+            [(name, self._links[name].W.shape) for name in self._shown])
+        if name is not None:
+            plots.draw_kernels(name, _layers.weights(self._links[name])[1],
+                               path('kernels.png'), self._title)

@@ -31,11 +31,7 @@ class TernaryReport(extension.Extension):
     priority = extension.PRIORITY_WRITER
 
     def __init__(self, model):
-        self._layers = [
-            (path.lstrip('/').replace('predictor/', ''), link)
-            for path, link in model.namedlinks()
-            if isinstance(link, quantized_layer.QuantizedLayer)
-            and link.weight_quantizer is not None]
+        self._layers = quantized_layer.quantized_layers(model)
         self._codes = {
             path: link.weight_quantizer.encode(link.W.array)[0]
             for path, link in self._layers}

@@ -65,8 +65,9 @@ def max_pooling_2d(x, ksize, stride=None, pad=0, cover_all=True,
     The arguments and the results are Chainer's.
 
     """
-    if return_indices:
-        return F.max_pooling_2d(x, ksize, stride, pad, cover_all, True)
+    if return_indices or x.ndim != 4:
+        return F.max_pooling_2d(
+            x, ksize, stride, pad, cover_all, return_indices)
     return _MaxPooling2D(2, ksize, stride, pad, cover_all).apply((x,))[0]
 
 
@@ -101,8 +102,9 @@ class _AveragePooling2DGradient(function_node.FunctionNode):
 
     def forward(self, inputs):
         gy, = inputs
+        kernel, stride, pad = self.window
         return pooling.average_pooling_gradient(
-            gy, *self.window, in_size=self.in_size),
+            gy, kernel, stride, pad, self.in_size),
 
     def backward(self, indexes, grad_outputs):
         return average_pooling_2d(grad_outputs[0], *self.window),

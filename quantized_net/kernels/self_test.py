@@ -31,12 +31,11 @@ def _cases(draw):
     arrays = [draw(67) for _ in range(4)]
     arrays[3] *= arrays[3]
     others = [a.copy() for a in arrays]
-    scalars = .1, .001, 1e-8, .003, 1.
-    adam.adam_update(*arrays, *scalars)
-    adam.reference(*others, *scalars)
-    yield True, arrays, others
-    momentum_sgd.momentum_sgd_update(*arrays[:3], .1, .9, .01)
-    momentum_sgd.reference(*others[:3], .1, .9, .01)
+    for (x, g, m, v), adam_update, sgd_update in (
+            (arrays, adam.adam_update, momentum_sgd.momentum_sgd_update),
+            (others, adam.reference, momentum_sgd.reference)):
+        adam_update(x, g, m, v, .1, .001, 1e-8, .003, 1.)
+        sgd_update(x, g, m, .1, .9, .01)
     yield True, arrays, others
 
     x = numpy.concatenate([draw(67), numpy.array(

@@ -59,7 +59,11 @@ def main():
     convolutions = [layer for layer in layers if layer[2].ndim == 4]
     if not convolutions:
         print('left out the kernels: no convolution among the layers')
-    for name, _, values in convolutions[:None if args.layers else 1]:
+    wanted = args.layers or [_layers.most_kernels(
+        [(name, W.shape) for name, W, _ in layers])]
+    for name, _, values in convolutions:
+        if name not in wanted:
+            continue
         plots.draw_kernels(
             name, values, path('kernels-%s.png' % name.replace('/', '-')),
             title)

@@ -1,4 +1,4 @@
-"""The quantized layers of a log, a model or a snapshot."""
+"""The quantized layers of a log or a snapshot."""
 
 import chainer
 from chainer import backend
@@ -6,7 +6,6 @@ from chainer import serializers
 import numpy
 
 from quantized_net import errors
-from quantized_net.links import quantized_layer
 from quantized_net import quantizers
 
 _MODEL = 'updater/model:main/'
@@ -19,14 +18,6 @@ def of_log(log):
     return list(dict.fromkeys(
         key[:-len('/Wp')] for row in log for key in row
         if key.endswith('/Wp')))
-
-
-def of_model(model):
-    """Tuples of name and link, in the order of their definition."""
-    return [(path.replace('predictor/', ''), link)
-            for path, link in _links(model)
-            if isinstance(link, quantized_layer.QuantizedLayer)
-            and link.weight_quantizer is not None]
 
 
 def weights(link):
@@ -88,21 +79,23 @@ def choose(names, wanted=None):
     return list(names)
 
 
+def most_kernels(layers):
+    """The name of the convolution that fills most of the picture, or None.
+
+    Args:
+        layers (list of tuple): Names and shapes of the weights.
+
+    """
+    convolutions = [(name, shape) for name, shape in layers
+                    if len(shape) == 4]
+    if not convolutions:
+        return None
+    return max(convolutions, key=lambda layer: (
+        min(layer[1][0], 10) * min(layer[1][1], 10)))[0]
+
+
 def _weights(W, quantizer):
     with chainer.using_config('train', False):
         values = quantizers.decode(*quantizer.encode(W))
     cpu = backend.CpuDevice()
     return cpu.send(W), cpu.send(values)
-
-
-def _links(link, path=''):
-    yield path, link
-    if isinstance(link, chainer.Chain):
-        # namedlinks goes by the alphabet
-        children = [(name, child) for name, child in vars(link).items()
-                    if name in link._children]
-    else:
-        children = [(str(i), child)
-                    for i, child in enumerate(link.children())]
-    for name, child in children:
-        yield from _links(child, path + '/' + name if path else name)

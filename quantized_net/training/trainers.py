@@ -109,8 +109,9 @@ def float_then_ternary(args, train):
 def _sweep(args, train, init):
     """Trains for each share of zeros, and draws the errors."""
     points = []
-    for args.sparsity in args.sweep:
-        folder = os.path.join(args.out, 'sparsity-%g' % args.sparsity)
+    for sparsity in args.sweep:
+        args.sparsity = sparsity
+        folder = os.path.join(args.out, 'sparsity-%g' % sparsity)
         train(args.method, folder, None, init)
         with open(os.path.join(folder, 'log')) as f:
             last = json.load(f)[-1]

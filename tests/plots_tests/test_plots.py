@@ -204,7 +204,7 @@ def test_command(tmp_path, settings):
     done = command(tmp_path)
     assert done.returncode == 0, done.stderr
     assert pictures(tmp_path) == [
-        'flips.png', 'histogram.png', 'kernels-conv1.png', 'scales.png']
+        'flips.png', 'histogram.png', 'kernels-conv2.png', 'scales.png']
 
 
 def test_command_on_named_layers(tmp_path):
