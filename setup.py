@@ -12,7 +12,7 @@ setuptools.setup(ext_modules=[setuptools.Extension(
         'native', 'threads', 'convolution', 'batch_normalization',
         'pooling')],
     depends=['setup.py'] + ['quantized_net/kernels/%s.h' % name for name in (
-        'clones', 'threads', 'convolution')], optional=True,
+        'vectors', 'threads', 'convolution')], optional=True,
     # no contraction to fused multiply-add: the same bits as NumPy
     extra_compile_args=['-O3', '-ffp-contract=off', '-fno-math-errno',
                         '-pthread'],

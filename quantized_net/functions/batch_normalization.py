@@ -58,7 +58,8 @@ class _BatchNormalization(function_node.FunctionNode):
             gradients = [chainer.as_variable(g) for g in kernels.gradients(
                 x.array, None if y is None else y.array, gy.array, self.mean,
                 self.inv_std, gamma.array)]
-        return tuple(gradients) + ((gy,) if 3 in indexes else ())
+        gradients = tuple(gradients) + (gy,)
+        return tuple(gradients[i] for i in indexes)
 
 
 def batch_normalization(x, gamma, beta, eps=2e-5, running_mean=None,
@@ -120,16 +121,19 @@ def fixed_batch_normalization(x, gamma, beta, mean, var, eps=2e-5, axis=None,
 
 
 def _are_plain(axis, inputs, *statistics):
-    arrays = [getattr(a, 'array', a) for a in inputs + statistics
-              if a is not None]
-    x = arrays[0]
-    return x.ndim in (2, 4) and (
-        axis is None or tuple(axis) == (0,) + tuple(range(2, x.ndim))) and (
-        all(type(a) is numpy.ndarray and a.size and a.dtype == x.dtype
-            and a.dtype.char in 'fd' and a.ndim in (1, x.ndim)
-            for a in arrays)) and (
-        arrays[1].shape == arrays[2].shape == x.shape[1:2]) and all(
-            a.shape in (x.shape, x.shape[1:2]) for a in arrays)
+    """Whether these are arrays that the kernels take, of matching shapes."""
+    inputs = [getattr(a, 'array', a) for a in inputs]
+    images, vectors = inputs[:1] + inputs[3:], inputs[1:3] + [
+        a for a in statistics if a is not None]
+    x = images[0]
+    if axis is not None:
+        axis = [axis] if isinstance(axis, int) else list(axis)
+    return (
+        x.ndim in (2, 4) and axis in (None, [0] + list(range(2, x.ndim)))
+        and all(a.shape == x.shape for a in images)
+        and all(a.shape == x.shape[1:2] for a in vectors)
+        and all(type(a) is numpy.ndarray and a.size and a.dtype == x.dtype
+                and a.dtype.char in 'fd' for a in images + vectors))
 
 
 def _add_and_relu(y, residual, relu):

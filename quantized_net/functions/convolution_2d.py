@@ -24,7 +24,8 @@ def _geometry(node, kernel):
 class _Convolution2D(chainer_convolution.Convolution2DFunction):
 
     def forward_cpu(self, inputs):
-        if self.cudnn_fast or not _are_plain(*inputs):
+        if (self.cudnn_fast or not _are_plain(*inputs)
+                or len(inputs[1]) % self.groups):
             return super(_Convolution2D, self).forward_cpu(inputs)
         self._check_input_layouts_all_standard()
         self.retain_inputs((0, 1))

@@ -5,15 +5,14 @@ import numpy
 from chainer.backends import cuda
 
 from quantized_net.functions import straight_through
+from quantized_net.kernels import straight_through as kernels
 
 
 class _Sign(straight_through.StraightThroughFunction):
 
     def forward_cpu(self, inputs):
         x, = inputs
-        # the comparison's bytes 0 and 1 become -1 and 1 while they are
-        # still one byte each: several times faster than numpy.where
-        return _to_sign(x >= 0, x.dtype),
+        return kernels.sign(x),
 
     def forward_gpu(self, inputs):
         x, = inputs
@@ -27,7 +26,7 @@ class _StochasticSign(straight_through.StraightThroughFunction):
     def forward_cpu(self, inputs):
         x, = inputs
         u = numpy.random.random_sample(x.shape)
-        return _to_sign(2 * u - 1 < x, x.dtype),
+        return kernels.codes_to_signs(2 * u - 1 < x, x.dtype),
 
     def forward_gpu(self, inputs):
         x, = inputs
@@ -35,12 +34,6 @@ class _StochasticSign(straight_through.StraightThroughFunction):
         return cuda.elementwise(
             'T x, float64 u', 'T y', 'y = 2 * u - 1 < (double)x ? 1 : -1',
             'quantized_net_stochastic_sign')(x, u),
-
-
-def _to_sign(is_positive, dtype):
-    codes = numpy.asarray(is_positive).view(numpy.int8)
-    return numpy.asarray(
-        codes * numpy.int8(2) - numpy.int8(1)).astype(dtype)
 
 
 def sign(x, clip_value=1.0):

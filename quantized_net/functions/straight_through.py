@@ -1,10 +1,10 @@
 """The straight-through estimator that the quantizing functions share."""
 
-import numpy
-
 from chainer.backends import cuda
 from chainer import function_node
 from chainer.utils import type_check
+
+from quantized_net.kernels import straight_through as kernels
 
 
 class StraightThroughFunction(function_node.FunctionNode):
@@ -56,8 +56,7 @@ class _StraightThroughGrad(function_node.FunctionNode):
 
     def forward_cpu(self, inputs):
         gy, = inputs
-        # a product with a mask: several times faster than numpy.where
-        return gy * (numpy.abs(self.x) <= self.clip_value),
+        return kernels.pass_inside(self.x, gy, self.clip_value),
 
     def forward_gpu(self, inputs):
         gy, = inputs

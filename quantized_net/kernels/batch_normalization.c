@@ -5,7 +5,7 @@
    Rows go in chunks that do not depend on the number of threads, and what
    the chunks give is added in order: the result is the same for any. */
 
-#include "clones.h"
+#include "vectors.h"
 #include "threads.h"
 
 #include <math.h>

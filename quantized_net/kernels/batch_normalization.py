@@ -41,6 +41,8 @@ def normalize(x, center, scale, shift, residual=None, relu=False):
         return normalize_reference(x, center, scale, shift, residual, relu)
     y = _empty(x.shape)
     rows = _rows(x)
+    center, scale, shift = [
+        numpy.ascontiguousarray(a) for a in (center, scale, shift)]
     _call('quantized_net_batch_normalization', rows,
           None if residual is None else _rows(residual), _n(rows),
           rows.shape[-1], center, scale, shift, int(relu), y)
@@ -63,6 +65,8 @@ def gradients(x, y, gy, mean, inv_std, gamma):
         return gradients_reference(x, y, gy, mean, inv_std, gamma)
     gx = _empty(x.shape)
     rows = _rows(x)
+    mean, inv_std, gamma = [
+        numpy.ascontiguousarray(a) for a in (mean, inv_std, gamma)]
     ggamma, gbeta = numpy.empty((2, len(gamma)), numpy.float32)
     _call('quantized_net_batch_normalization_gradient', rows,
           None if y is None else _rows(y), _rows(gy), _n(rows),

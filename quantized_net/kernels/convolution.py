@@ -32,6 +32,7 @@ def convolution(x, W, b, geometry, out_size):
     """
     if not native.takes(x, W, b):
         return convolution_reference(x, W, b, geometry, out_size)
+    x = _in_floats(x)
     y = layout.empty((len(x), len(W)) + tuple(out_size))
     W = numpy.ascontiguousarray(W)
     b = None if b is None else numpy.ascontiguousarray(b)
@@ -55,6 +56,7 @@ def gradient_x(gy, W, geometry, in_size):
     """
     if not native.takes(gy, W):
         return gradient_x_reference(gy, W, geometry, in_size)
+    gy = _in_floats(gy)
     gx = layout.empty(
         (len(gy), W.shape[1] * geometry.groups) + tuple(in_size))
     W = numpy.ascontiguousarray(W)
@@ -77,6 +79,7 @@ def gradient_W(x, gy, geometry):
     """
     if not native.takes(x, gy):
         return gradient_W_reference(x, gy, geometry)
+    x = _in_floats(x)
     gW = numpy.empty((gy.shape[1], x.shape[1] // geometry.groups)
                      + tuple(geometry.kernel), numpy.float32)
     gy_last = layout.channels_last(gy)
@@ -95,6 +98,11 @@ def _sizes(in_shape, out_shape, g):
     values = in_shape + out_shape[1:] + tuple(g.kernel) + tuple(
         g.stride) + tuple(g.pad) + tuple(g.dilate) + (g.groups,)
     return (ctypes.c_int64 * 16)(*values)
+
+
+def _in_floats(x):
+    """The array, or a copy where its strides are no whole floats."""
+    return x.copy() if any(s % x.itemsize for s in x.strides) else x
 
 
 def _strides(x):

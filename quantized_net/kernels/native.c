@@ -4,12 +4,28 @@
    name, and gives the same bits: one rounding for each operation, in the
    reference's order, and no fused multiply-add (-ffp-contract=off). */
 
-#include "clones.h"
+#include "vectors.h"
 
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+CLONES
+void quantized_net_sign(const float *restrict x, float *restrict y, size_t n)
+{
+    for (size_t i = 0; i < n; ++i)
+        y[i] = x[i] >= 0 ? 1.f : -1.f;
+}
+
+CLONES
+void quantized_net_pass_inside(
+    const float *restrict x, const float *restrict gy, float *restrict gx,
+    size_t n, float bound)
+{
+    for (size_t i = 0; i < n; ++i)
+        gx[i] = where(fabsf(x[i]) <= bound, gy[i]);
+}
 
 CLONES
 void quantized_net_adam(
@@ -46,7 +62,7 @@ void quantized_net_momentum_sgd(
     float lr, float momentum, float decay)
 {
     for (size_t i = 0; i < n; ++i) {
-        float total = g[i] + decay * x[i];
+        float total = decay != 0 ? g[i] + decay * x[i] : g[i];
         v[i] *= momentum;
         v[i] -= lr * total;
         x[i] += v[i];
@@ -86,17 +102,6 @@ void quantized_net_ternary(
     }
     for (size_t i = 0; i < n; ++i)
         codes[i] = (int8_t)((W[i] > delta) - (W[i] < -delta));
-}
-
-/* x where a condition holds, else 0; without a branch, which would keep the
-   compiler from making vectors. */
-static inline float where(int condition, float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    bits &= -(uint32_t)condition;
-    memcpy(&x, &bits, sizeof bits);
-    return x;
 }
 
 /* gW, and the sums of g over the positive and the negative weights. */

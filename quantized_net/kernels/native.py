@@ -102,6 +102,8 @@ _SIGNATURES = {
     'adam': ([_POINTER] * 4 + [_SIZE] + [_FLOAT] * 5, None),
     'momentum_sgd': ([_POINTER] * 3 + [_SIZE] + [_FLOAT] * 3, None),
     'powers_of_two': ([_POINTER] * 2 + [_SIZE, _FLOAT], None),
+    'sign': ([_POINTER] * 2 + [_SIZE], None),
+    'pass_inside': ([_POINTER] * 3 + [_SIZE, _FLOAT], None),
     'largest_magnitude': ([_POINTER, _SIZE], _FLOAT),
     'ternary': ([_POINTER] * 3 + [_SIZE] + [_FLOAT] * 3, None),
     'ternary_gradient': (

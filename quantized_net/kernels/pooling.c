@@ -1,6 +1,6 @@
 /* Max and average pooling of images that are held channels-last. */
 
-#include "clones.h"
+#include "vectors.h"
 #include "threads.h"
 
 #include <math.h>
@@ -38,7 +38,7 @@ CLONES static void add_where(
     uint8_t place, float *restrict gx)
 {
     for (size_t i = 0; i < n; ++i)
-        gx[i] += (float)(places[i] == place) * gy[i];
+        gx[i] += where(places[i] == place, gy[i]);
 }
 
 CLONES static void add(

@@ -8,6 +8,7 @@ from quantized_net.kernels import convolution as conv
 from quantized_net.kernels import momentum_sgd
 from quantized_net.kernels import pooling
 from quantized_net.kernels import powers_of_two
+from quantized_net.kernels import straight_through
 from quantized_net.kernels import ternary
 
 
@@ -42,6 +43,10 @@ def _cases(draw):
         [0, -0., 1.4142135, 1.4142137, 9], numpy.float32)])
     yield True, [powers_of_two.to_powers_of_two(x, 2.)], [
         powers_of_two.reference(x, 2.)]
+    yield True, [straight_through.sign(x)], [
+        straight_through.sign_reference(x)]
+    yield True, [straight_through.pass_inside(x, x[::-1], .5)], [
+        straight_through.pass_inside_reference(x, x[::-1], .5)]
     delta, Wp, Wn = numpy.array([.3, .8, 1.2], numpy.float32)
     y, codes = ternary.ternary(x, delta, Wp, Wn)
     yield True, (y, codes), ternary.ternary_reference(x, delta, Wp, Wn)

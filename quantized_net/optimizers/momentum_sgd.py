@@ -12,9 +12,9 @@ class _MomentumSGDRule(momentum_sgd.MomentumSGDRule):
     weight_decay = 0.
 
     def update_core_cpu(self, param):
-        arrays = param.array, param.grad, self.state['v']
         if param.grad is None:
             return
+        arrays = param.array, param.grad, self.state['v']
         if all(type(a) is numpy.ndarray and a.flags.c_contiguous
                and a.dtype == arrays[0].dtype and a.dtype.char in 'fd'
                for a in arrays):
