@@ -22,7 +22,8 @@ class Settings(extension.Extension):
     key = 'extensions/Settings/settings'  # in the snapshot
 
     def __init__(self, settings):
-        self.settings = settings
+        # as they will be when they come back from a snapshot
+        self.settings = json.loads(json.dumps(settings))
 
     def __call__(self, trainer):
         pass

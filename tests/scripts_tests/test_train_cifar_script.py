@@ -1,0 +1,193 @@
+"""train_cifar.py as a user runs it."""
+
+import json
+import os
+import pathlib
+import random
+import re
+import subprocess
+import sys
+import time
+
+import numpy
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+SCRIPT = str(ROOT / 'train_cifar.py')
+SMALL = ['--dataset', 'digits', '--epoch', '1', '--lr', '0.02']
+
+
+def environment():
+    return dict(os.environ, OMP_NUM_THREADS='1')
+
+
+def run(*args):
+    return subprocess.run(
+        [sys.executable, SCRIPT, *args], capture_output=True, text=True,
+        timeout=300, env=environment())
+
+
+def rows_of(out):
+    return [{k: v for k, v in row.items() if k != 'elapsed_time'}
+            for row in json.loads((out / 'log').read_text())]
+
+
+def assert_same_run(a, b):
+    last = max(a.glob('snapshot_iter_*'),
+               key=lambda p: int(p.name.rsplit('_', 1)[1])).name
+    with numpy.load(str(a / last)) as x, numpy.load(str(b / last)) as y:
+        # the whole run has no TimeBudget
+        assert set(x.files) == {
+            name for name in y.files if 'TimeBudget' not in name}
+        for name in x.files:
+            if 'log' not in name.lower() and 'elapsed' not in name:
+                numpy.testing.assert_array_equal(x[name], y[name], name)
+    assert rows_of(a) == rows_of(b)
+
+
+@pytest.fixture(scope='module')
+def float_run(tmp_path_factory):
+    out = tmp_path_factory.mktemp('float')
+    done = run(*SMALL, '--method', 'float', '--out', str(out))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ''
+    assert sorted(p.name for p in out.iterdir()) == [
+        'accuracy.png', 'args.json', 'log', 'loss.png', 'snapshot_iter_12',
+        'table.txt']
+    return str(out / 'snapshot_iter_12')
+
+
+def test_one_command_trains_both(tmp_path):
+    done = run(*SMALL, '--epoch', '2', '--out', str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ''
+    assert '# method: float' in done.stdout
+    assert '# method: ttq' in done.stdout
+    assert re.search(r'digits, resnet20, ttq, epoch 2 of 2\nerror in %',
+                     done.stdout)
+    assert 'no published figure' in done.stdout  # the digits are no CIFAR
+    assert '13.74 times smaller' in done.stdout
+    rows = rows_of(tmp_path)
+    assert [row['epoch'] for row in rows] == [1, 2]
+    # the classifier is ternary, the first convolution is not
+    assert 'linear/Wp' in rows[0] and 'conv0/Wp' not in rows[0]
+    assert {p.name for p in tmp_path.glob('*.png')} == {
+        'accuracy.png', 'flips.png', 'histogram.png', 'kernels.png',
+        'loss.png', 'scales.png'}
+    saved = json.loads((tmp_path / 'args.json').read_text())
+    assert saved['drops'] == [1, 1.5]
+    assert saved['init'] == str(tmp_path / 'float' / 'snapshot_iter_23')
+
+
+@pytest.mark.parametrize('options,ternary,decayed', [
+    ([], 'linear', True), (['--float-classifier'], None, True),
+    (['--no-decay-of-scales'], 'linear', False)])
+def test_layers_and_decay(tmp_path, float_run, options, ternary, decayed):
+    done = run(*SMALL, *options, '--weight-decay', '5', '--lr', '1e-4',
+               '--init', float_run, '--out', str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    row, = rows_of(tmp_path)
+    assert ('linear/Wp' in row) == (ternary == 'linear')
+    # twelve steps along 5 Wp, with momentum, take about two percent
+    assert (row['res2/0/conv2/Wp'] < .99) == decayed
+
+
+def test_kill_and_resume_is_one_run(tmp_path, float_run):
+    options = [*SMALL, '--epoch', '2', '--init', float_run]
+    whole, pieces = tmp_path / 'whole', tmp_path / 'pieces'
+    assert run(*options, '--out', str(whole)).returncode == 0
+    process = subprocess.Popen(
+        [sys.executable, SCRIPT, *options, '--out', str(pieces)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+    deadline = time.monotonic() + 120
+    while not list(pieces.glob('snapshot_iter_*')):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(.01)
+    time.sleep(random.Random().uniform(0, 1))
+    process.kill()
+    process.communicate()
+    done = run(*options, '--out', str(pieces), '--autoload')
+    assert done.returncode == 0, done.stderr
+    assert_same_run(whole, pieces)
+
+
+def test_pieces_of_a_time_budget_are_one_run(tmp_path):
+    options = [*SMALL, '--epoch', '2', '--method', 'float']
+    whole, pieces = tmp_path / 'whole', tmp_path / 'pieces'
+    assert run(*options, '--out', str(whole)).returncode == 0
+    statuses = []
+    while not statuses or statuses[-1] == 75:
+        done = run(*options, '--out', str(pieces), '--autoload',
+                   '--epoch-budget', '1' if len(statuses) < 3 else '100')
+        statuses.append(done.returncode)
+        if statuses[-1] == 75:
+            assert re.search(
+                r'time is up at iteration \d+; go on .*--resume ',
+                done.stderr)
+        assert 'Traceback' not in done.stderr
+    assert statuses[-1] == 0 and 75 in statuses
+    assert_same_run(whole, pieces)
+
+
+def bad_input(tmp_path):
+    """Options, and what the one line has to name."""
+    (tmp_path / 'empty').mkdir()
+    (tmp_path / 'damaged').write_bytes(b'PK\x03\x04')
+    return {
+        'data set': (['--dataset', 'cifar'], 'cifar'),
+        'empty folder': (['--dataset', 'cifar10', '--data-dir',
+                          str(tmp_path / 'empty')], 'data_batch_1'),
+        'folder for digits': (['--data-dir', '.'], '--data-dir'),
+        'init that is missing': (['--init', 'nothing'], 'nothing'),
+        'init that is damaged': (
+            ['--init', str(tmp_path / 'damaged')], 'damaged'),
+        'architecture': (['--arch', 'resnet21'], '--arch'),
+        'rate': (['--lr', '-1'], '--lr'),
+        'budget': (['--epoch-budget', '0'], '--epoch-budget'),
+        'batch too large': (['--batchsize', '5000'], '--batchsize 5000'),
+        'sweep': (['--sweep', '0.5', '1'], '--sweep 1'),
+        'sweep of another method': (
+            ['--sweep', '0.5', '--method', 'twn'], '--sweep'),
+    }
+
+
+@pytest.mark.parametrize('name', [
+    'data set', 'empty folder', 'folder for digits', 'init that is missing',
+    'init that is damaged', 'architecture', 'rate', 'budget',
+    'batch too large', 'sweep', 'sweep of another method'])
+def test_bad_input(tmp_path, name):
+    options, named = bad_input(tmp_path)[name]
+    done = run('--dataset', 'digits', '--out', str(tmp_path / 'out'),
+               *options)
+    assert done.returncode == 2, done.stderr
+    assert named in done.stderr.strip().splitlines()[-1]
+    assert 'Traceback' not in done.stderr
+
+
+@pytest.mark.parametrize('options,named', [
+    (['--threshold', '1'], 'threshold must be in (0, 1)'),
+    (['--sparsity', '1'], 'sparsity must be in [0, 1)'),
+    (['--threshold', '.99999'], 'would be all zeros'),
+    (['--arch', 'resnet32'], 'of another architecture')])
+def test_bad_ternary_options(tmp_path, float_run, options, named):
+    if 'all zeros' in named:
+        options = [*options, '--sparsity', '.99999']
+    done = run(*SMALL, '--init', float_run, '--out', str(tmp_path), *options)
+    assert done.returncode == 2, done.stdout
+    assert named in done.stderr.strip().splitlines()[-1]
+
+
+def test_snapshot_of_another_run(tmp_path, float_run):
+    done = run(*SMALL, '--method', 'float', '--momentum', '0.5', '--resume',
+               float_run, '--out', str(tmp_path))
+    assert done.returncode == 2
+    assert 'momentum is 0.9, here it is 0.5' in done.stderr
+
+
+def test_real_cifar10(tmp_path, real_data):
+    # seconds of the first epoch
+    done = run('--data-dir', real_data, '--method', 'float', '--out',
+               str(tmp_path), '--epoch-budget', '4')
+    assert done.returncode == 75, done.stderr
+    assert '# data set: cifar10' in done.stdout
+    assert len(list(tmp_path.glob('snapshot_iter_*'))) == 1
