@@ -20,6 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from quantized_net import files  # noqa: E402
+from quantized_net.published import cifar_ttq  # noqa: E402
 from quantized_net.published import mnist_qnn  # noqa: E402
 from quantized_net.published import mnist_ternary  # noqa: E402
 
@@ -30,11 +31,12 @@ Run = collections.namedtuple('Run', 'args log')
 
 def read_runs(folder):
     """The runs below a variant's folder, by seed."""
-    runs = []
-    for path in sorted(folder.glob('seed*')):
-        runs.append(Run(json.loads((path / 'args.json').read_text()),
-                        json.loads((path / 'log').read_text())))
-    return runs
+    return read_runs_at(sorted(folder.glob('seed*')))
+
+
+def read_runs_at(paths):
+    return [Run(json.loads((path / 'args.json').read_text()),
+                json.loads((path / 'log').read_text())) for path in paths]
 
 
 def spread(values):
@@ -102,22 +104,25 @@ def mnist_qnn_losses_table():
     return '\n'.join(lines)
 
 
-def mnist_ttq_table():
+_TTQ_VARIANTS = (
+    ('float', 'nothing'),
+    ('ternary', 'every layer'),
+    ('ternary_paper_layers', 'conv2 alone, as the paper: first and last '
+     'layer float'),
+    ('fixed_scales', 'every layer, Wp and Wn stay 1'),
+    ('paper_eq7', "every layer, the paper's printed sign of dWn"),
+    ('mean', 'every layer, mean instead of sum'),
+    ('sign_gradient', 'every layer, each parameter moves by a fixed step '
+     'against the sign of its gradient'))
+
+
+def mnist_ttq_table(folder=RESULTS / 'mnist_ttq'):
     lines = [
         '| variant | what is ternary, and how | seeds | accuracy %, last '
         'epoch | published, best of looks | re-run, last epoch | zeros % | '
         'conv2 Wp / Wn, by seed |', '|---' * 8 + '|']
-    for variant, what in (
-            ('float', 'nothing'),
-            ('ternary', 'every layer'),
-            ('ternary_paper_layers', 'conv2 alone, as the paper: first and '
-             'last layer float'),
-            ('fixed_scales', 'every layer, Wp and Wn stay 1'),
-            ('paper_eq7', "every layer, the paper's printed sign of dWn"),
-            ('mean', 'every layer, mean instead of sum'),
-            ('sign_gradient', 'every layer, each parameter moves by 0.001 '
-             'against the sign of its gradient')):
-        runs = read_runs(RESULTS / 'mnist_ttq' / variant)
+    for variant, what in _TTQ_VARIANTS:
+        runs = read_runs(folder / variant)
         if not runs:
             continue
         last = [run.log[-1] for run in runs]
@@ -133,6 +138,55 @@ def mnist_ttq_table():
             '—' if of == 'float' else ', '.join(
                 '%.3f / %.3f' % (row['conv2/Wp'], row['conv2/Wn'])
                 for row in last)))
+    return '\n'.join(lines)
+
+
+def mnist_ttq_constant_table():
+    return mnist_ttq_table(RESULTS / 'mnist_ttq' / 'constant_lr')
+
+
+def selection_table(folder=RESULTS / 'mnist_ttq' / 'selection'):
+    """Runs that held out a validation set, float and then ternary."""
+    lines = ['| learning rate | epochs | float, validation % | ternary, '
+             'validation % | ternary, test % (not looked at to choose) |',
+             '|---' * 5 + '|']
+    for path in sorted(folder.glob('**/float')):
+        run, = read_runs_at([path.parent])
+        before, = read_runs_at([path])
+        key = 'validation/main/accuracy'
+        lines.append('| %s, %s | %d + %d | %s | %s | %s |' % (
+            run.args['schedule'], run.args['lr'], before.log[-1]['epoch'],
+            run.log[-1]['epoch'], spread([before.log[-1][key]]),
+            spread([run.log[-1][key]]),
+            spread([run.log[-1]['test/main/accuracy']])))
+    return '\n'.join(lines)
+
+
+def mnist_ttq_lenet_table():
+    return selection_table(RESULTS / 'mnist_ttq_lenet')
+
+
+def cifar10_table():
+    """Errors in per cent, each row with the epochs that it had."""
+    lines = ['| network, method | epochs | seed | error %, last epoch | mean '
+             'of the last ten | least mean of 20 epochs | published (400 '
+             'epochs of two passes, batch 256) | zeros % |',
+             '|---' * 8 + '|']
+    for path in sorted((RESULTS / 'cifar10').glob('*/seed*')):
+        run, = read_runs_at([path])
+        errors = [100 * (1 - r['validation/main/accuracy']) for r in run.log]
+        means = [statistics.mean(errors[i:i + 20])
+                 for i in range(len(errors) - 19)]
+        arch, method = run.args['arch'], run.args['method']
+        published = cifar_ttq.ERRORS.get((method, arch))
+        zeros = run.log[-1].get('zeros')
+        lines.append('| %s, %s | %d of %d | %d | %.2f | %.2f | %s | %s | %s |'
+                     % (arch, method, run.log[-1]['epoch'],
+                        run.args['epoch'], run.args['seed'], errors[-1],
+                        statistics.mean(errors[-10:]),
+                        '%.2f' % min(means) if means else '—',
+                        '%.2f' % published.value if published else '—',
+                        '—' if zeros is None else '%.1f' % (100 * zeros)))
     return '\n'.join(lines)
 
 
@@ -158,6 +212,10 @@ def short_table():
 TABLES = {'mnist_qnn': mnist_qnn_table,
           'mnist_qnn_losses': mnist_qnn_losses_table,
           'mnist_ttq': mnist_ttq_table,
+          'mnist_ttq_constant': mnist_ttq_constant_table,
+          'mnist_ttq_selection': selection_table,
+          'mnist_ttq_lenet': mnist_ttq_lenet_table,
+          'cifar10': cifar10_table,
           'short': short_table}
 
 

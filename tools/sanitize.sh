@@ -1,0 +1,26 @@
+#!/bin/sh
+# Runs the tests of the kernels on a build of them that AddressSanitizer and
+# UndefinedBehaviorSanitizer watch.  Needs gcc with its libasan and libubsan.
+#
+#     sh tools/sanitize.sh PYTHON
+set -eu
+python=$1
+cd "$(dirname "$0")/.."
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cp -r quantized_net tests setup.py pyproject.toml README.md LICENSE \
+    "$scratch"
+rm -f "$scratch"/quantized_net/kernels/_native*.so
+cd "$scratch"
+# no clones: their choice is made before the sanitizers are there
+CFLAGS='-fsanitize=address,undefined -fno-sanitize-recover=undefined -g
+    -fno-omit-frame-pointer -DQUANTIZED_NET_NO_CLONES' \
+    LDFLAGS='-fsanitize=address,undefined' \
+    "$python" setup.py -q build_ext --inplace
+runtime=$(gcc -print-file-name=libasan.so):$(gcc -print-file-name=libubsan.so)
+# Python itself frees little at its end
+export LD_PRELOAD="$runtime" ASAN_OPTIONS=detect_leaks=0 PYTHONPATH="$scratch"
+"$python" -c 'import quantized_net; quantized_net.show_config()' |
+    grep compiled
+"$python" -m pytest -q -p no:cacheprovider tests/kernels_tests \
+    tests/functions_tests
