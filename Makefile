@@ -2,6 +2,7 @@
 # make test       sets up .venv and runs the tests     ARGS='-k sign ...'
 # make setup      sets up .venv alone                  EXTRAS='cuda13 mpi'
 # make lint       ruff and mypy
+# make sanitize   runs the kernels' tests under ASan and UBSan
 # make clean      removes .venv
 #
 # PYTHON=python3.12 names the Python to make .venv with.
@@ -9,7 +10,7 @@
 ARGS =
 EXTRAS =
 
-.PHONY: run setup test lint clean
+.PHONY: run setup test lint sanitize clean
 
 run:
 	@sh tools/setup_env.sh $(EXTRAS)
@@ -26,6 +27,10 @@ lint:
 	@sh tools/setup_env.sh test $(EXTRAS)
 	.venv/bin/python -m ruff check
 	.venv/bin/python -m mypy
+
+sanitize:
+	@sh tools/setup_env.sh test $(EXTRAS)
+	sh tools/sanitize.sh $(CURDIR)/.venv/bin/python
 
 clean:
 	rm -rf .venv .venv-log
