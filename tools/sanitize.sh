@@ -8,15 +8,16 @@ python=$1
 cd "$(dirname "$0")/.."
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-cp -r quantized_net tests setup.py pyproject.toml README.md LICENSE \
-    "$scratch"
-rm -f "$scratch"/quantized_net/kernels/_native*.so
+cp -r quantized_net tests pyproject.toml "$scratch"
 cd "$scratch"
+rm -f quantized_net/kernels/_native*.so
+suffix=$("$python" -c \
+    'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')
 # no clones: their choice is made before the sanitizers are there
-CFLAGS='-fsanitize=address,undefined -fno-sanitize-recover=undefined -g
-    -fno-omit-frame-pointer -DQUANTIZED_NET_NO_CLONES' \
-    LDFLAGS='-fsanitize=address,undefined' \
-    "$python" setup.py -q build_ext --inplace
+gcc -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+    -fno-sanitize-recover=undefined -DQUANTIZED_NET_NO_CLONES \
+    -ffp-contract=off -fno-math-errno -pthread -fPIC -shared \
+    -o "quantized_net/kernels/_native$suffix" quantized_net/kernels/*.c -lm
 runtime=$(gcc -print-file-name=libasan.so):$(gcc -print-file-name=libubsan.so)
 # Python itself frees little at its end
 export LD_PRELOAD="$runtime" ASAN_OPTIONS=detect_leaks=0 PYTHONPATH="$scratch"

@@ -156,7 +156,7 @@ int quantized_net_channel_moments(
     if (job.first == NULL)
         return -1;
     job.second = job.first + (r->parts + 1) * channels;
-    quantized_net_parallel(do_moments, &job, r->parts);
+    quantized_net_parallel(do_moments, &job, r->parts, ALL_WORKERS);
     for (size_t j = 0; j < channels; ++j) {
         double total = 0, square = 0, m;
         for (size_t p = 0; p < r->parts; ++p)
@@ -227,7 +227,8 @@ int quantized_net_batch_normalization(
     job.scale = repeat(&job.rows, scale);
     job.shift = repeat(&job.rows, shift);
     if (job.center != NULL && job.scale != NULL && job.shift != NULL) {
-        quantized_net_parallel(do_transform, &job, job.rows.parts);
+        quantized_net_parallel(
+            do_transform, &job, job.rows.parts, ALL_WORKERS);
         failed = 0;
     }
     free(job.center);
@@ -325,7 +326,7 @@ int quantized_net_batch_normalization_gradient(
     if (coefficients == NULL || sums.first == NULL)
         goto end;
     sums.second = sums.first + (r->parts + 1) * c;
-    quantized_net_parallel(do_gradient_sums, &sums, r->parts);
+    quantized_net_parallel(do_gradient_sums, &sums, r->parts, ALL_WORKERS);
     if (sums.failed)
         goto end;
     for (size_t j = 0; j < c; ++j) {
@@ -349,7 +350,7 @@ int quantized_net_batch_normalization_gradient(
         job.slope[i] = -scale * inv_std[j] * ggamma[j] / (float)n;
         job.shift[i] = -scale * gbeta[j] / (float)n;
     }
-    quantized_net_parallel(do_input_gradient, &job, r->parts);
+    quantized_net_parallel(do_input_gradient, &job, r->parts, ALL_WORKERS);
     failed = 0;
 end:
     free(coefficients);

@@ -115,6 +115,12 @@ static const struct level *current_level(void)
     return chosen_level;
 }
 
+int quantized_net_level(void)
+{
+    size_t lanes = current_level()->lanes;
+    return lanes == 16 ? 2 : lanes == 8 ? 1 : 0;
+}
+
 /* As it comes from Python: sizes of a convolution. */
 struct sizes {
     int64_t n, c_in, h_in, w_in, c_out, h_out, w_out, h_kernel, w_kernel;
@@ -284,14 +290,15 @@ static void do_product(void *work, size_t index, int worker)
    and an image always covers the same part of its frame. */
 static int run_product(struct product *job)
 {
+    int threads = quantized_net_threads();
     job->scratch_size = round_up(
         (size_t)(job->frame.height * job->frame.width)
         * job->channels + 1, 16);
     job->scratch = calloc(
-        job->scratch_size * (size_t)quantized_net_threads(), sizeof(float));
+        job->scratch_size * (size_t)threads, sizeof(float));
     if (job->scratch == NULL)
         return -1;
-    quantized_net_parallel(do_product, job, job->n * job->groups);
+    quantized_net_parallel(do_product, job, job->n * job->groups, threads);
     free(job->scratch);
     return 0;
 }
@@ -309,12 +316,10 @@ static float *packed(
 
 /* Winograd's way, which takes 4/9 of the multiplications: for kernels of 3x3
    that move by one, over channels that fill whole vectors. */
-static int winograd_enabled = 1;
-
 static int suits_winograd(const struct sizes *s)
 {
     size_t lanes = current_level()->lanes;
-    return winograd_enabled && s->h_kernel == 3 && s->w_kernel == 3 && s->h_stride == 1
+    return s->h_kernel == 3 && s->w_kernel == 3 && s->h_stride == 1
         && s->w_stride == 1 && s->h_dilate == 1 && s->w_dilate == 1
         && s->groups == 1 && s->h_pad <= 2 && s->w_pad <= 2
         && (size_t)s->c_in % lanes == 0 && (size_t)s->c_out % lanes == 0;
@@ -438,11 +443,11 @@ static int run_winograd(
 {
     struct blocks blocks = make_blocks(job->c_out);
     const struct tiling *t = &job->tiling;
-    int failed = -1;
+    int failed = -1, threads = quantized_net_threads();
     job->scratch_size = t->frame_size
         + 16 * (plane_of(t, job->c_in) + plane_of(t, job->c_out));
     job->scratch = calloc(
-        job->scratch_size * (size_t)quantized_net_threads(), sizeof(float));
+        job->scratch_size * (size_t)threads, sizeof(float));
     job->weights = malloc(
         16 * job->c_in * job->c_out * sizeof(float));
     if (job->scratch != NULL && job->weights != NULL) {
@@ -471,7 +476,7 @@ static int run_winograd(
                 }
             }
         }
-        quantized_net_parallel(do_winograd, job, job->n);
+        quantized_net_parallel(do_winograd, job, job->n, threads);
         failed = 0;
     }
     free(job->scratch);
@@ -859,16 +864,17 @@ static int winograd_gradient_W(
         .x = *x_strides, .images = x, .gy = gy, .parts = n_parts(s, 16 * size),
         .total_size = 16 * size};
     const struct tiling *t = &job.tiling;
-    int failed = -1;
+    int failed = -1, threads = quantized_net_threads();
     job.gy_size = s->h_out % 2 || s->w_out % 2
         ? round_up(4 * t->rows * t->columns * c_out, 16) : 0;
     job.scratch_size = t->frame_size + job.gy_size
         + 16 * (plane_of(t, c_in) + plane_of(t, c_out));
     job.totals = calloc(job.parts * job.total_size, sizeof(float));
     job.scratch = calloc(
-        job.scratch_size * (size_t)quantized_net_threads(), sizeof(float));
+        job.scratch_size * (size_t)threads, sizeof(float));
     if (job.totals != NULL && job.scratch != NULL) {
-        quantized_net_parallel(do_winograd_gradient, &job, job.parts);
+        quantized_net_parallel(
+            do_winograd_gradient, &job, job.parts, threads);
         for (size_t part = 1; part < job.parts; ++part)
             for (size_t i = 0; i < job.total_size; ++i)
                 job.totals[i] += job.totals[part * job.total_size + i];
@@ -918,7 +924,7 @@ int quantized_net_convolution_gradient_W(
         .frame = {height, width, s->h_pad, s->w_pad}, .depth = taps * c_in,
         .c_in = c_in, .blocks = make_blocks(c_out)};
     size_t size = groups * job.depth * job.blocks.whole;
-    int failed = -1;
+    int failed = -1, threads = quantized_net_threads();
     job.parts = n_parts(s, size);
     job.tasks_of_part = groups * n_blocks(&job.blocks);
     job.x_size = round_up((size_t)(height * width) * c_in + 1, 16);
@@ -927,7 +933,7 @@ int quantized_net_convolution_gradient_W(
     job.runs = malloc((taps + 1) * sizeof(struct run));
     job.totals = calloc(job.parts * size + 1, sizeof(float));
     job.scratch = calloc(
-        job.scratch_size * (size_t)quantized_net_threads(), sizeof(float));
+        job.scratch_size * (size_t)threads, sizeof(float));
     if (job.runs != NULL && job.totals != NULL && job.scratch != NULL) {
         for (ptrdiff_t i = 0; i < s->h_kernel; ++i)
             for (ptrdiff_t j = 0; j < s->w_kernel; ++j)
@@ -936,7 +942,8 @@ int quantized_net_convolution_gradient_W(
                     (i * s->h_dilate * width + j * s->w_dilate)
                         * (ptrdiff_t)c_in, c_in);
         quantized_net_parallel(
-            do_weight_gradient, &job, job.parts * job.tasks_of_part);
+            do_weight_gradient, &job, job.parts * job.tasks_of_part,
+            threads);
         for (size_t part = 1; part < job.parts; ++part)
             for (size_t i = 0; i < size; ++i)
                 job.totals[i] += job.totals[part * size + i];

@@ -56,7 +56,12 @@ def _default_threads():
 
 def show_config():
     """Prints which form of the kernels is in use, and why."""
-    sys.stdout.write('kernels: %s\n' % _load()[1])
+    found, text = _load()
+    if found is not None:
+        text += ', %d threads, %s' % (
+            found.quantized_net_threads(),
+            ('baseline', 'AVX2', 'AVX-512')[found.quantized_net_level()])
+    sys.stdout.write('kernels: %s\n' % text)
 
 
 @functools.lru_cache(maxsize=None)
@@ -88,9 +93,7 @@ def _load():
             'machine, NumPy serves' % path, stacklevel=2)
         return None, 'NumPy (the self-test of %s failed)' % path
     found.quantized_net_set_threads(_default_threads())
-    return found, 'compiled (%s), %d threads, %s' % (
-        path, found.quantized_net_threads(),
-        ('baseline', 'AVX2', 'AVX-512')[found.quantized_net_set_level(2)])
+    return found, 'compiled (%s)' % path
 
 
 _POINTER, _SIZE, _FLOAT, _INT = (
@@ -122,6 +125,7 @@ _SIGNATURES = {
     'average_pooling': ([_POINTER] * 3, None),
     'average_pooling_gradient': ([_POINTER] * 3, None),
     'set_level': ([_INT], _INT),
+    'level': ([], _INT),
     'set_threads': ([_INT], None),
     'threads': ([], _INT),
 }

@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define MAX_THREADS 256
+#define MAX_THREADS ALL_WORKERS
 /* About 20 microseconds: the kernels of a step follow each other. */
 #define SPINS 10000
 
@@ -17,7 +17,7 @@ static struct {
     pthread_mutex_t caller;  /* held by the call that has the pool */
     pthread_mutex_t lock;
     pthread_cond_t wake, done;
-    int wanted, started, has_fork_handlers;
+    int wanted, limit, started, has_fork_handlers;
     atomic_uint generation;
     atomic_int running;
     atomic_size_t next;
@@ -61,7 +61,7 @@ static void *serve(void *argument)
             pthread_cond_wait(&pool.wake, &pool.lock);
         seen = atomic_load(&pool.generation);
         pthread_mutex_unlock(&pool.lock);
-        if (worker < pool.wanted)
+        if (worker < pool.limit)
             do_parts(worker);
         if (atomic_fetch_sub(&pool.running, 1) == 1) {
             pthread_mutex_lock(&pool.lock);
@@ -120,9 +120,10 @@ static int start(void)
     return pool.started + 1;
 }
 
-void quantized_net_parallel(quantized_net_part part, void *work, size_t n)
+void quantized_net_parallel(
+    quantized_net_part part, void *work, size_t n, int limit)
 {
-    if (n < 2 || pool.wanted < 2
+    if (n < 2 || limit < 2 || pool.wanted < 2
             || pthread_mutex_trylock(&pool.caller) != 0) {
         for (size_t i = 0; i < n; ++i)
             part(work, i, 0);
@@ -133,6 +134,7 @@ void quantized_net_parallel(quantized_net_part part, void *work, size_t n)
         pool.part = part;
         pool.work = work;
         pool.n = n;
+        pool.limit = limit < pool.wanted ? limit : pool.wanted;
         atomic_store(&pool.next, 0);
         atomic_store(&pool.running, pool.started);
         atomic_fetch_add(&pool.generation, 1);

@@ -5,12 +5,16 @@
 
 #include <stddef.h>
 
-/* Does the index-th part of the work; worker is below
-   quantized_net_threads(), and no two parts have the same one at a time. */
+/* Does the index-th part of the work; no two parts have the same worker at a
+   time. */
 typedef void (*quantized_net_part)(void *work, size_t index, int worker);
 
-/* Calls part(work, i, worker) for each i below n, in any order. */
-void quantized_net_parallel(quantized_net_part part, void *work, size_t n);
+#define ALL_WORKERS 256
+
+/* Calls part(work, i, worker) for each i below n, in any order, with workers
+   below a limit. */
+void quantized_net_parallel(
+    quantized_net_part part, void *work, size_t n, int limit);
 
 int quantized_net_threads(void);
 void quantized_net_set_threads(int n);

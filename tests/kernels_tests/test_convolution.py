@@ -102,9 +102,8 @@ def random_cases(n):
             pick(False, False, True), pick(*LAYOUTS))
 
 
-CASES = list(random_cases(70)) + [
-    # each layout, and each of what a random case may lack
-    Case(3, 17, 19, layout=name) for name in LAYOUTS] + [
+# each layout, and each of what a random case may lack
+CHOSEN = [Case(3, 17, 19, layout=name) for name in LAYOUTS] + [
     Case(1, 130, 130, kernel=(1, 1), pad=(0, 0)),
     Case(2, 70, 70, 0, layout='channels_last'),
     Case(2, 6, 70, 2, (3, 2), (2, 1), (1, 0), (1, 2), layout='sliced'),
@@ -114,7 +113,18 @@ CASES = list(random_cases(70)) + [
     Case(2, 16, 16, kernel=(1, 1), stride=(2, 2), pad=(0, 0), size=(8, 9)),
     Case(1, 1, 1, kernel=(5, 5), pad=(2, 2), size=(1, 1)),
     # more of an image than one row of tiles
-    Case(1, 3, 16, size=(3, 50)), Case(1, 3, 16, size=(50, 3))]
+    Case(1, 3, 16, size=(3, 50)), Case(1, 3, 16, size=(50, 3)),
+    # kernels of 3x3 over channels that fill whole vectors
+    Case(2, 16, 16), Case(18, 16, 48, size=(5, 5)),
+    Case(1, 64, 80, pad=(0, 0), size=(3, 3), layout='channels_last'),
+    Case(2, 16, 144, pad=(2, 2), size=(1, 1)),
+    Case(2, 80, 32, pad=(1, 0), size=(9, 4), layout='sliced'),
+    Case(2, 32, 16, pad=(0, 2), size=(7, 8), layout='broadcast'),
+    Case(1, 16, 16, pad=(3, 1)), Case(1, 16, 32, size=(21, 20)),
+    Case(2, 16, 16, size=(2, 41)), Case(1, 16, 16, size=(35, 3)),
+    Case(2, 4, 12, size=(6, 6)), Case(2, 8, 24, size=(6, 5)),
+    Case(2, 32, 32, 2)]
+CASES = CHOSEN + list(random_cases(70))
 
 
 @pytest.fixture(params=CASES, ids=repr)
@@ -186,13 +196,13 @@ def test_reference_is_the_truth(case):
 def test_without_bias(suffix):
     if not suffix and native.library() is None:
         pytest.skip('the kernels are not compiled here')
-    case = Case(2, 3, 19)
-    x, W, b, _ = case.draw()
-    g, size = case.geometry, case.out_size
-    function = getattr(conv, 'convolution' + suffix)
-    numpy.testing.assert_allclose(
-        function(x, W, None, g, size) + b[:, None, None],
-        function(x, W, b, g, size), 1e-5, 1e-5)
+    for case in (Case(2, 3, 19), Case(2, 16, 16)):
+        x, W, b, _ = case.draw()
+        g, size = case.geometry, case.out_size
+        function = getattr(conv, 'convolution' + suffix)
+        numpy.testing.assert_allclose(
+            function(x, W, None, g, size) + b[:, None, None],
+            function(x, W, b, g, size), 1e-5, 1e-5)
 
 
 def test_parts_of_the_reference_make_the_whole(monkeypatch):
@@ -221,7 +231,7 @@ def test_no_gradient_where_no_output_looks(kernel, stride):
 
 
 @needs_native
-@pytest.mark.parametrize('case', CASES[-12:], ids=repr)
+@pytest.mark.parametrize('case', CHOSEN, ids=repr)
 def test_nothing_is_written_outside(case, level):
     """All that is to be written is, and nothing else."""
     x, W, b, gy = case.draw()
@@ -256,8 +266,10 @@ def test_output_is_channels_last():
 
 @needs_native
 @pytest.mark.parametrize('value', [numpy.nan, numpy.inf])
-def test_nan_and_infinity_stay_in_their_channel_and_image(value, level):
-    case = Case(2, 3, 19)
+@pytest.mark.parametrize('channels,out', [(3, 19), (16, 16)])
+def test_nan_and_infinity_stay_in_their_channel_and_image(
+        value, level, channels, out):
+    case = Case(2, channels, out)
     x, W, b, gy = case.draw()
     W[4] = value
     x[1, 0, 0, 0] = value
