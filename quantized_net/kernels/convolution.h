@@ -1,262 +1,141 @@
-/* The two-dimensional convolution and its gradients, for one width of
-   vectors.  convolution.c includes this file once for each level of
-   processors, with these macros:
+/* What the two ways of convolving share. */
 
-   LANES    floats in a vector
-   BUDGET   vectors that the sums of a tile may take
-   NAME(f)  f with the ending of the level
+#ifndef QUANTIZED_NET_CONVOLUTION_H
+#define QUANTIZED_NET_CONVOLUTION_H
 
-   Images are held channels-last.  Each is copied between the zeros of its
-   padding into a buffer, where a row of the kernel is one run of floats that
-   lie side by side; a tile of neighbouring outputs stays in registers while
-   the runs are gone through. */
+#include "threads.h"
 
-typedef float NAME(vector)
-    __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
-#define VECTOR NAME(vector)
-#define LOAD(p) (*(const VECTOR *)(p))
-#define STORE(p, v) (*(VECTOR *)(p) = (v))
-#define MAX_PIXELS 16
-#define MAX_VECTORS 4
-#define FOR_ALL_TILES(do_it) do { \
-    switch (q) { \
-    case 1: switch (p) { \
-        case 1: do_it(1, 1); break; case 2: do_it(2, 1); break; \
-        case 3: do_it(3, 1); break; case 4: do_it(4, 1); break; \
-        case 5: do_it(5, 1); break; case 6: do_it(6, 1); break; \
-        case 7: do_it(7, 1); break; case 8: do_it(8, 1); break; \
-        case 9: do_it(9, 1); break; case 10: do_it(10, 1); break; \
-        case 11: do_it(11, 1); break; case 12: do_it(12, 1); break; \
-        case 13: do_it(13, 1); break; case 14: do_it(14, 1); break; \
-        case 15: do_it(15, 1); break; case 16: do_it(16, 1); break; \
-        } break; \
-    case 2: switch (p) { \
-        case 1: do_it(1, 2); break; case 2: do_it(2, 2); break; \
-        case 3: do_it(3, 2); break; case 4: do_it(4, 2); break; \
-        case 5: do_it(5, 2); break; case 6: do_it(6, 2); break; \
-        case 7: do_it(7, 2); break; case 8: do_it(8, 2); break; \
-        case 9: do_it(9, 2); break; case 10: do_it(10, 2); break; \
-        case 11: do_it(11, 2); break; case 12: do_it(12, 2); break; \
-        } break; \
-    case 3: switch (p) { \
-        case 1: do_it(1, 3); break; case 2: do_it(2, 3); break; \
-        case 3: do_it(3, 3); break; case 4: do_it(4, 3); break; \
-        case 5: do_it(5, 3); break; case 6: do_it(6, 3); break; \
-        case 7: do_it(7, 3); break; case 8: do_it(8, 3); break; \
-        } break; \
-    case 4: switch (p) { \
-        case 1: do_it(1, 4); break; case 2: do_it(2, 4); break; \
-        case 3: do_it(3, 4); break; case 4: do_it(4, 4); break; \
-        case 5: do_it(5, 4); break; case 6: do_it(6, 4); break; \
-        } break; \
-    } } while (0)
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
-/* p pixels by q vectors of output channels: y = sum over runs of x * w. */
-static inline __attribute__((always_inline)) void NAME(product_tile)(
-    const int p, const int q, const float *x, ptrdiff_t x_step,
-    const struct run *runs, size_t n_runs, const float *w, float *y,
-    ptrdiff_t y_step, size_t n_out, const float *bias)
+/* Floats that lie side by side in the input and meet as many weights. */
+struct run {
+    ptrdiff_t offset;
+    size_t length;
+};
+
+struct level {
+    size_t lanes, budget;
+    void (*products)(
+        int p, int q, const float *x, ptrdiff_t x_step,
+        const struct run *runs, size_t n_runs, const float *w, float *y,
+        ptrdiff_t y_step, size_t n_out, const float *bias);
+    void (*gradients)(
+        int p, int q, const float *x, ptrdiff_t x_row, ptrdiff_t x_step,
+        const float *gy, ptrdiff_t gy_step, size_t rows, size_t columns,
+        float *total);
+    void (*transform_input)(
+        const float *x, ptrdiff_t row, size_t channels, float *to,
+        ptrdiff_t plane);
+    void (*transform_output)(
+        const float *m, ptrdiff_t plane, size_t channels, const float *bias,
+        float *y, ptrdiff_t row, int rows, int columns);
+    void (*transform_gradient)(
+        const float *gy, ptrdiff_t row, size_t channels, float *to,
+        ptrdiff_t plane);
+};
+
+/* The level that this processor has, or that was set. */
+const struct level *quantized_net_current_level(void);
+
+/* As it comes from Python: sizes of a convolution. */
+struct sizes {
+    int64_t n, c_in, h_in, w_in, c_out, h_out, w_out, h_kernel, w_kernel;
+    int64_t h_stride, w_stride, h_pad, w_pad, h_dilate, w_dilate, groups;
+};
+
+static inline size_t round_up(size_t n, size_t multiple)
 {
-    VECTOR sums[MAX_PIXELS][MAX_VECTORS];
-#pragma GCC unroll 16
-    for (int i = 0; i < p; ++i)
-#pragma GCC unroll 4
-        for (int j = 0; j < q; ++j)
-            sums[i][j] = LOAD(bias + j * LANES);
-    for (size_t r = 0; r < n_runs; ++r) {
-        const float *from = x + runs[r].offset;
-        for (size_t k = 0; k < runs[r].length; ++k) {
-            VECTOR weights[MAX_VECTORS];
-#pragma GCC unroll 4
-            for (int j = 0; j < q; ++j)
-                weights[j] = LOAD(w + j * LANES);
-            w += q * LANES;
-#pragma GCC unroll 16
-            for (int i = 0; i < p; ++i) {
-                const float value = from[i * x_step + (ptrdiff_t)k];
-#pragma GCC unroll 4
-                for (int j = 0; j < q; ++j)
-                    sums[i][j] += value * weights[j];
-            }
-        }
-    }
-    if (n_out == (size_t)(q * LANES)) {
-#pragma GCC unroll 16
-        for (int i = 0; i < p; ++i)
-#pragma GCC unroll 4
-            for (int j = 0; j < q; ++j)
-                STORE(y + i * y_step + j * LANES, sums[i][j]);
-    } else {
-        float all[MAX_PIXELS][MAX_VECTORS * LANES];
-#pragma GCC unroll 16
-        for (int i = 0; i < p; ++i)
-#pragma GCC unroll 4
-            for (int j = 0; j < q; ++j)
-                STORE(all[i] + j * LANES, sums[i][j]);
-        for (int i = 0; i < p; ++i)
-            memcpy(y + i * y_step, all[i], n_out * sizeof(float));
-    }
+    return (n + multiple - 1) / multiple * multiple;
 }
 
-static __attribute__((noinline)) void NAME(products)(
-    int p, int q, const float *x, ptrdiff_t x_step, const struct run *runs,
-    size_t n_runs, const float *w, float *y, ptrdiff_t y_step, size_t n_out,
-    const float *bias)
+/* Output channels of a group go in blocks of at most four vectors. */
+struct blocks {
+    size_t channels, lanes, whole;  /* whole: channels, rounded up */
+};
+
+static inline struct blocks make_blocks(size_t channels)
 {
-#define DO_IT(P, Q) NAME(product_tile)( \
-    P, Q, x, x_step, runs, n_runs, w, y, y_step, n_out, bias)
-    FOR_ALL_TILES(DO_IT);
-#undef DO_IT
+    size_t lanes = quantized_net_current_level()->lanes;
+    struct blocks blocks = {channels, lanes, round_up(channels, lanes)};
+    return blocks;
 }
 
-/* p places of a run by q vectors of output channels, summed over an image:
-   sums += x * gy. */
-static inline __attribute__((always_inline)) void NAME(gradient_tile)(
-    const int p, const int q, const float *x, ptrdiff_t x_row,
-    ptrdiff_t x_step, const float *gy, ptrdiff_t gy_step, size_t rows,
-    size_t columns, float *total)
+static inline size_t n_blocks(const struct blocks *b)
 {
-    VECTOR sums[MAX_PIXELS][MAX_VECTORS];
-#pragma GCC unroll 16
-    for (int i = 0; i < p; ++i)
-#pragma GCC unroll 4
-        for (int j = 0; j < q; ++j)
-            sums[i][j] = LOAD(total + (i * q + j) * LANES);
-    for (size_t row = 0; row < rows; ++row) {
-        const float *from = x + (ptrdiff_t)row * x_row;
-        for (size_t column = 0; column < columns; ++column) {
-            VECTOR values[MAX_VECTORS];
-#pragma GCC unroll 4
-            for (int j = 0; j < q; ++j)
-                values[j] = LOAD(gy + j * LANES);
-            gy += gy_step;
-#pragma GCC unroll 16
-            for (int i = 0; i < p; ++i) {
-                const float value = from[i];
-#pragma GCC unroll 4
-                for (int j = 0; j < q; ++j)
-                    sums[i][j] += value * values[j];
-            }
-            from += x_step;
-        }
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < p; ++i)
-#pragma GCC unroll 4
-        for (int j = 0; j < q; ++j)
-            STORE(total + (i * q + j) * LANES, sums[i][j]);
+    return (b->whole + 4 * b->lanes - 1) / (4 * b->lanes);
 }
 
-static __attribute__((noinline)) void NAME(gradients)(
-    int p, int q, const float *x, ptrdiff_t x_row, ptrdiff_t x_step,
-    const float *gy, ptrdiff_t gy_step, size_t rows, size_t columns,
-    float *total)
+/* Vectors of the i-th block. */
+static inline size_t vectors_of(const struct blocks *b, size_t i)
 {
-#define DO_IT(P, Q) NAME(gradient_tile)( \
-    P, Q, x, x_row, x_step, gy, gy_step, rows, columns, total)
-    FOR_ALL_TILES(DO_IT);
-#undef DO_IT
+    size_t left = b->whole / b->lanes - 4 * i;
+    return left < 4 ? left : 4;
 }
 
-/* Winograd's transforms F(2x2, 3x3), for one tile of 4x4 pixels: what is
-   called d, g and m in arXiv:1509.09308, eq. 7 to 12.  A transformed value
-   stands in one of sixteen planes. */
-
-/* B^T d B */
-static __attribute__((noinline)) void NAME(transform_input)(
-    const float *x, ptrdiff_t row, size_t channels, float *to,
-    ptrdiff_t plane)
+/* Channels of the i-th block, those that are there. */
+static inline size_t channels_of(const struct blocks *b, size_t i)
 {
-    const ptrdiff_t step = (ptrdiff_t)channels;
-    for (size_t c = 0; c < channels; c += LANES) {
-        VECTOR t[4][4];
-#pragma GCC unroll 4
-        for (int j = 0; j < 4; ++j) {
-            const float *from = x + j * step + (ptrdiff_t)c;
-            VECTOR a = LOAD(from), b = LOAD(from + row);
-            VECTOR d = LOAD(from + 2 * row), e = LOAD(from + 3 * row);
-            t[0][j] = a - d;
-            t[1][j] = b + d;
-            t[2][j] = d - b;
-            t[3][j] = b - e;
-        }
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; ++i) {
-            float *at = to + 4 * i * plane + (ptrdiff_t)c;
-            STORE(at, t[i][0] - t[i][2]);
-            STORE(at + plane, t[i][1] + t[i][2]);
-            STORE(at + 2 * plane, t[i][2] - t[i][1]);
-            STORE(at + 3 * plane, t[i][1] - t[i][3]);
-        }
-    }
+    size_t left = b->channels - 4 * i * b->lanes;
+    return left < 4 * b->lanes ? left : 4 * b->lanes;
 }
 
-/* A^T m A plus bias, as much of it as is there */
-static __attribute__((noinline)) void NAME(transform_output)(
-    const float *m, ptrdiff_t plane, size_t channels, const float *bias,
-    float *y, ptrdiff_t row, int rows, int columns)
+/* The largest tile that n can be cut into evenly. */
+static inline size_t tile_of(size_t n, size_t q)
 {
-    for (size_t c = 0; c < channels; c += LANES) {
-        VECTOR t[2][4];
-        float *to = y + c;
-#pragma GCC unroll 4
-        for (int j = 0; j < 4; ++j) {
-            const float *from = m + j * plane + (ptrdiff_t)c;
-            VECTOR a = LOAD(from), b = LOAD(from + 4 * plane);
-            VECTOR d = LOAD(from + 8 * plane), e = LOAD(from + 12 * plane);
-            t[0][j] = a + b + d;
-            t[1][j] = b - d - e;
-        }
-#pragma GCC unroll 2
-        for (int i = 0; i < 2; ++i) {
-            VECTOR first = t[i][0] + t[i][1] + t[i][2] + LOAD(bias + c);
-            VECTOR second = t[i][1] - t[i][2] - t[i][3] + LOAD(bias + c);
-            if (i < rows) {
-                STORE(to + i * row, first);
-                if (columns > 1)
-                    STORE(to + i * row + (ptrdiff_t)channels, second);
-            }
-        }
-    }
+    size_t most = quantized_net_current_level()->budget / q;
+    most = most > 16 ? 16 : most;
+    size_t tiles = (n + most - 1) / most;
+    return tiles ? (n + tiles - 1) / tiles : 1;
 }
 
-/* A g A^T, of the gradient of a tile's outputs */
-static __attribute__((noinline)) void NAME(transform_gradient)(
-    const float *gy, ptrdiff_t row, size_t channels, float *to,
-    ptrdiff_t plane)
+/* Where the floats of an image lie, in floats. */
+struct strides {
+    ptrdiff_t n, c, h, w;
+};
+
+/* Rows and columns of an image into a buffer, from a place on. */
+struct frame {
+    ptrdiff_t height, width, top, left;
+};
+
+/* Copies channels of an image between the zeros of a frame, channels last.
+   What is outside the frame is left out. */
+void quantized_net_fill_frame(
+    float *buffer, const struct frame *f, const float *image,
+    const struct strides *s, size_t height, size_t width, size_t channels);
+
+/* The packed place of an output channel: its block's start and its lane. */
+static inline float *packed(
+    float *weights, const struct blocks *b, size_t depth, size_t channel,
+    size_t *step)
 {
-    for (size_t c = 0; c < channels; c += LANES) {
-        VECTOR t[4][2];
-#pragma GCC unroll 2
-        for (int j = 0; j < 2; ++j) {
-            const float *from = gy + j * (ptrdiff_t)channels + (ptrdiff_t)c;
-            VECTOR a = LOAD(from), b = LOAD(from + row);
-            t[0][j] = a;
-            t[1][j] = a + b;
-            t[2][j] = a - b;
-            t[3][j] = -b;
-        }
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; ++i) {
-            float *at = to + 4 * i * plane + (ptrdiff_t)c;
-            STORE(at, t[i][0]);
-            STORE(at + plane, t[i][0] + t[i][1]);
-            STORE(at + 2 * plane, t[i][0] - t[i][1]);
-            STORE(at + 3 * plane, -t[i][1]);
-        }
-    }
+    size_t block = channel / (4 * b->lanes);
+    *step = vectors_of(b, block) * b->lanes;
+    return weights + 4 * block * b->lanes * depth
+        + channel % (4 * b->lanes);
 }
 
-const struct level NAME(quantized_net_level) = {
-    LANES, BUDGET, NAME(products), NAME(gradients), NAME(transform_input),
-    NAME(transform_output), NAME(transform_gradient)};
+/* Parts of a batch: at most 16, and 16 MB of sums where that leaves two. */
+static inline size_t n_parts(const struct sizes *s, size_t size)
+{
+    size_t parts = size ? ((size_t)4 << 20) / size : 1;
+    parts = parts > 16 ? 16 : parts < 2 ? 2 : parts;
+    return parts < (size_t)s->n ? parts : (size_t)s->n;
+}
 
-#undef VECTOR
-#undef LOAD
-#undef STORE
-#undef MAX_PIXELS
-#undef MAX_VECTORS
-#undef FOR_ALL_TILES
-#undef LANES
-#undef BUDGET
-#undef NAME
+/* Winograd's way, winograd.c: whether it suits, and the same three functions
+   as those of the direct way. */
+int quantized_net_suits_winograd(const struct sizes *s);
+int quantized_net_winograd(
+    const struct sizes *s, const float *x, const struct strides *x_strides,
+    const float *W, const float *b, float *y);
+int quantized_net_winograd_gradient_x(
+    const struct sizes *s, const float *gy, const struct strides *gy_strides,
+    const float *W, float *gx);
+int quantized_net_winograd_gradient_W(
+    const struct sizes *s, const float *x, const struct strides *x_strides,
+    const float *gy, float *gW);
+
+#endif
