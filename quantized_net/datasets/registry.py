@@ -84,16 +84,17 @@ def load_images(name='auto', data_dir=None):
 
     """
     _check(name, CIFAR_NAMES, data_dir)
+    mirrors = cifar.MIRRORS
     if name == 'auto':
         name = 'cifar10'
-        if data_dir is None and not cifar.is_cached(name) and (
-                _first_answering(
-                    cifar.MIRRORS, cifar.SPECS[name].archive) is None):
-            _say_instead('CIFAR-10', name)
-            name = 'digits'
+        if data_dir is None and not cifar.is_cached(name):
+            mirrors = [_first_answering(mirrors, cifar.SPECS[name].archive)]
+            if mirrors == [None]:
+                _say_instead('CIFAR-10', name)
+                name = 'digits'
     if name != 'digits':
         return Images(name, cifar.SPECS[name].n_classes,
-                      *cifar.load_arrays(name, data_dir))
+                      *cifar.load_arrays(name, data_dir, mirrors))
     parts = []
     for part in digits.get_digits(3):
         images, labels = [numpy.stack(a) for a in zip(*part)]
