@@ -10,7 +10,7 @@ setuptools.setup(ext_modules=[setuptools.Extension(
     'quantized_net.kernels._native',
     ['quantized_net/kernels/%s.c' % name for name in (
         'native', 'threads', 'convolution', 'convolution_levels', 'winograd',
-        'batch_normalization', 'pooling')],
+        'batch_normalization', 'pooling', 'sign_product')],
     depends=['setup.py'] + ['quantized_net/kernels/%s.h' % name for name in (
         'vectors', 'threads', 'convolution', 'tiles')], optional=True,
     # no contraction to fused multiply-add: the same bits as NumPy

@@ -3,6 +3,7 @@
 from quantized_net.functions.batch_normalization import batch_normalization
 from quantized_net.functions.batch_normalization import (
     fixed_batch_normalization)
+from quantized_net.functions.binary_linear import binary_linear
 from quantized_net.functions.convolution_2d import convolution_2d
 from quantized_net.functions.linear_quant import linear_quant
 from quantized_net.functions.log_quant import ap2
@@ -22,9 +23,10 @@ from quantized_net.functions.ternary import twn
 from quantized_net.functions.ternary import twn_codes
 
 __all__ = [
-    'ap2', 'average_pooling_2d', 'batch_normalization', 'convolution_2d',
-    'convolution_2d_with_quantized_backward', 'fixed_batch_normalization',
-    'linear_quant', 'linear_with_quantized_backward', 'log_quant',
+    'ap2', 'average_pooling_2d', 'batch_normalization', 'binary_linear',
+    'convolution_2d', 'convolution_2d_with_quantized_backward',
+    'fixed_batch_normalization', 'linear_quant',
+    'linear_with_quantized_backward', 'log_quant',
     'max_pooling_2d', 'max_threshold', 'quantile_threshold', 'sign',
     'stochastic_sign', 'ternary', 'twn', 'twn_codes',
 ]

@@ -96,8 +96,9 @@ def _load():
     return found, 'compiled (%s)' % path
 
 
-_POINTER, _SIZE, _FLOAT, _INT = (
-    ctypes.c_void_p, ctypes.c_size_t, ctypes.c_float, ctypes.c_int)
+_POINTER, _SIZE, _STRIDE, _FLOAT, _INT = (
+    ctypes.c_void_p, ctypes.c_size_t, ctypes.c_ssize_t, ctypes.c_float,
+    ctypes.c_int)
 
 # From the name of a function to the types of its arguments, and of its
 # result where it has one.
@@ -124,6 +125,9 @@ _SIGNATURES = {
     'max_pooling_gradient': ([_POINTER] * 4, None),
     'average_pooling': ([_POINTER] * 3, None),
     'average_pooling_gradient': ([_POINTER] * 3, None),
+    'sign_product': (
+        [_POINTER] + [_STRIDE] * 2 + [_POINTER] + [_STRIDE] * 2
+        + [_POINTER] + [_SIZE] * 3, _INT),
     'set_level': ([_INT], _INT),
     'level': ([], _INT),
     'set_threads': ([_INT], None),

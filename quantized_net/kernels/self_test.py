@@ -8,6 +8,7 @@ from quantized_net.kernels import convolution as conv
 from quantized_net.kernels import momentum_sgd
 from quantized_net.kernels import pooling
 from quantized_net.kernels import powers_of_two
+from quantized_net.kernels import sign_product
 from quantized_net.kernels import straight_through
 from quantized_net.kernels import ternary
 
@@ -47,6 +48,10 @@ def _cases(draw):
         straight_through.sign_reference(x)]
     yield True, [straight_through.pass_inside(x, x[::-1], .5)], [
         straight_through.pass_inside_reference(x, x[::-1], .5)]
+    a, signs = draw(7, 300), numpy.sign(draw(300, 83))
+    for s in (signs, numpy.asfortranarray(signs)):
+        yield False, [sign_product.sign_product(a, s)], [
+            sign_product.reference(a, s)]
     delta, Wp, Wn = numpy.array([.3, .8, 1.2], numpy.float32)
     y, codes = ternary.ternary(x, delta, Wp, Wn)
     yield True, (y, codes), ternary.ternary_reference(x, delta, Wp, Wn)

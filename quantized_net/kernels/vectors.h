@@ -15,6 +15,10 @@
 #define CLONES
 #endif
 
+/* The level of the processor that is in use: 0 is what every one has, 1
+   AVX2, 2 AVX-512. */
+int quantized_net_level(void);
+
 /* x where a condition holds, else 0; without a branch, which would keep the
    compiler from making vectors. */
 static inline float where(int condition, float x)

@@ -49,3 +49,11 @@ class StochasticSign(Sign):
         if chainer.config.train:
             return functions.stochastic_sign(W, self.clip_value)
         return super(StochasticSign, self).forward(W)
+
+
+def gives_signs(quantizer):
+    """Whether a quantizer's values are -1 and +1, and no others.
+
+    A subclass may scale them: it is not taken for one that does not.
+    """
+    return type(quantizer) in (Sign, StochasticSign)

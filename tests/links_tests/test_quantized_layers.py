@@ -110,3 +110,40 @@ def test_it_says_what_it_is():
     text = str(links.QuantizedLinear(
         3, 5, weight_quantizer=quantizers.Sign()))
     assert 'weight_quantizer' in text and 'Sign' in text
+
+
+class HalfSign(quantizers.Sign):
+
+    def forward(self, W):
+        return super(HalfSign, self).forward(W) / 2
+
+
+@pytest.mark.parametrize('make_quantizer', [
+    quantizers.Sign, quantizers.StochasticSign, HalfSign])
+@pytest.mark.parametrize('make_other', [
+    lambda: None, quantizers.Sign, HalfSign])
+def test_binary_weights_of_a_linear_layer(
+        device, x, make_quantizer, make_other):
+    layer = links.QuantizedLinear(
+        12, 5, weight_quantizer=make_quantizer(),
+        input_quantizer=make_other())
+    layer.to_device(device)
+    layer.cleargrads()
+    numpy.random.seed(3)
+    if device.xp is not numpy:
+        device.xp.random.seed(3)
+    inputs = layer.quantize_input(chainer.Variable(x.copy()))
+    W = layer.quantized_W
+    expected = F.linear(inputs, W, layer.b)
+    F.sum(expected * expected).backward()
+    gW = layer.W.grad.copy()
+    layer.cleargrads()
+    numpy.random.seed(3)
+    if device.xp is not numpy:
+        device.xp.random.seed(3)
+    found = layer(x.copy())
+    chainer.testing.assert_allclose(
+        found.array, expected.array, rtol=1e-5, atol=1e-5)
+    F.sum(found * found).backward()
+    chainer.testing.assert_allclose(
+        layer.W.grad, gW, rtol=1e-5, atol=1e-4)

@@ -1,0 +1,99 @@
+"""The linear function of a binary weight."""
+
+import chainer
+from chainer import functions as F
+from chainer import utils
+from chainer.functions.connection import linear
+import numpy
+
+from quantized_net.kernels import sign_product
+
+
+def _are_plain(*arrays):
+    return all(type(a) is numpy.ndarray and a.dtype == arrays[0].dtype
+               for a in arrays)
+
+
+class _BinaryLinear(linear.LinearFunction):
+
+    def __init__(self, binary_input):
+        super(_BinaryLinear, self).__init__()
+        self.binary_input = binary_input
+
+    def forward(self, inputs):
+        if not _are_plain(*inputs):
+            return super(_BinaryLinear, self).forward(inputs)
+        self.retain_inputs((0, 1))
+        x, W = inputs[:2]
+        y = sign_product.sign_product(x, W.T)
+        if len(inputs) == 3:
+            y += inputs[2]
+        return y,
+
+    def backward(self, indexes, grad_outputs):
+        x, W = self.get_retained_inputs()
+        gy, = grad_outputs
+        gradients = []
+        if 0 in indexes:
+            gx, = _GradientX().apply((W, gy))
+            gradients.append(F.cast(gx, x.dtype))
+        if 1 in indexes:
+            node = _GradientW if self.binary_input else (
+                linear.LinearGradWeight)
+            gW, = node(W.dtype).apply((x, gy))
+            gradients.append(F.cast(gW, W.dtype))
+        if 2 in indexes:
+            gradients.append(F.sum(gy, axis=0))
+        return gradients
+
+
+class _GradientX(linear.LinearGradData):
+
+    def forward(self, inputs):
+        if not _are_plain(*inputs):
+            return super(_GradientX, self).forward(inputs)
+        self.retain_inputs((0, 1))
+        W, gy = inputs
+        return sign_product.sign_product(gy, W),
+
+
+class _GradientW(linear.LinearGradWeight):
+
+    def forward(self, inputs):
+        if not _are_plain(*inputs):
+            return super(_GradientW, self).forward(inputs)
+        self.retain_inputs((0, 1))
+        x, gy = inputs
+        return sign_product.sign_product(gy.T, x),
+
+
+def binary_linear(x, W, b=None, n_batch_axes=1, binary_input=False):
+    """:func:`chainer.functions.linear` of a weight of -1 and +1.
+
+    With AVX-512 its products take less than half of the time.  The results
+    are Chainer's, but for rounding; exactly so where the input is binary,
+    too.  That the values are -1 and +1 is taken on trust: for others the
+    result is undefined.
+
+    Args:
+        x (:class:`~chainer.Variable` or :ref:`ndarray`): Input, shape
+            (N, ...).
+        W (:class:`~chainer.Variable` or :ref:`ndarray`): Weight of -1 and
+            +1, shape (O, I).
+        b (:class:`~chainer.Variable` or :ref:`ndarray` or None): Bias, shape
+            (O,).
+        n_batch_axes (int): Number of batch axes.
+        binary_input (bool): Whether ``x`` holds -1 and +1 only; the gradient
+            of ``W`` is faster then.
+
+    Returns:
+        ~chainer.Variable: Output, shape (N, O).
+
+    """
+    x = chainer.as_variable(x)
+    batch_shape = x.shape[:n_batch_axes]
+    if x.ndim != 2 or n_batch_axes != 1:
+        x = x.reshape(utils.size_of_shape(batch_shape), -1)
+    y, = _BinaryLinear(binary_input).apply(
+        (x, W) if b is None else (x, W, b))
+    return y if n_batch_axes == 1 else y.reshape(batch_shape + (-1,))
