@@ -84,7 +84,7 @@ def load_images(name='auto', data_dir=None):
 
     """
     _check(name, CIFAR_NAMES, data_dir)
-    mirrors = cifar.MIRRORS
+    mirrors = list(cifar.MIRRORS)
     if name == 'auto':
         name = 'cifar10'
         if data_dir is None and not cifar.is_cached(name):
