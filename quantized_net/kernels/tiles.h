@@ -158,37 +158,61 @@ static __attribute__((noinline)) void NAME(gradients)(
 #undef DO_IT
 }
 
-/* Winograd's transforms F(2x2, 3x3), for one tile of 4x4 pixels: what is
-   called d, g and m in arXiv:1509.09308, eq. 7 to 12.  A transformed value
-   stands in one of sixteen planes. */
+/* Winograd's transforms F(4x4, 3x3), for one tile of 6x6 pixels: what is
+   called d, g and m in arXiv:1509.09308, eq. 7 and section 4.3.  A
+   transformed value stands in one of 36 planes. */
+
+/* B^T d, of a column or row */
+static inline __attribute__((always_inline)) void NAME(input_line)(
+    const VECTOR *d, VECTOR *to)
+{
+    VECTOR even = d[4] - 4 * d[2], odd = d[3] - 4 * d[1];
+    VECTOR even2 = d[4] - d[2], odd2 = 2 * (d[3] - d[1]);
+    to[0] = 4 * d[0] - 5 * d[2] + d[4];
+    to[1] = even + odd;
+    to[2] = even - odd;
+    to[3] = even2 + odd2;
+    to[4] = even2 - odd2;
+    to[5] = 4 * d[1] - 5 * d[3] + d[5];
+}
 
 /* B^T d B */
 static __attribute__((noinline)) void NAME(transform_input)(
     const float *x, ptrdiff_t row, size_t channels, float *to,
     ptrdiff_t plane)
 {
-    const ptrdiff_t step = (ptrdiff_t)channels;
     for (size_t c = 0; c < channels; c += LANES) {
-        VECTOR t[4][4];
-#pragma GCC unroll 4
-        for (int j = 0; j < 4; ++j) {
-            const float *from = x + j * step + (ptrdiff_t)c;
-            VECTOR a = LOAD(from), b = LOAD(from + row);
-            VECTOR d = LOAD(from + 2 * row), e = LOAD(from + 3 * row);
-            t[0][j] = a - d;
-            t[1][j] = b + d;
-            t[2][j] = d - b;
-            t[3][j] = b - e;
+        VECTOR t[6][6], d[6];
+#pragma GCC unroll 6
+        for (int j = 0; j < 6; ++j) {
+            const float *from = x + j * (ptrdiff_t)channels + (ptrdiff_t)c;
+#pragma GCC unroll 6
+            for (int i = 0; i < 6; ++i)
+                d[i] = LOAD(from + i * row);
+            NAME(input_line)(d, t[j]);
         }
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; ++i) {
-            float *at = to + 4 * i * plane + (ptrdiff_t)c;
-            STORE(at, t[i][0] - t[i][2]);
-            STORE(at + plane, t[i][1] + t[i][2]);
-            STORE(at + 2 * plane, t[i][2] - t[i][1]);
-            STORE(at + 3 * plane, t[i][1] - t[i][3]);
+#pragma GCC unroll 6
+        for (int i = 0; i < 6; ++i) {
+            VECTOR line[6] = {
+                t[0][i], t[1][i], t[2][i], t[3][i], t[4][i], t[5][i]};
+            NAME(input_line)(line, d);
+#pragma GCC unroll 6
+            for (int j = 0; j < 6; ++j)
+                STORE(to + (6 * i + j) * plane + (ptrdiff_t)c, d[j]);
         }
     }
+}
+
+/* A^T m, of a column or row */
+static inline __attribute__((always_inline)) void NAME(output_line)(
+    const VECTOR *m, VECTOR *to)
+{
+    VECTOR sum = m[1] + m[2], difference = m[1] - m[2];
+    VECTOR sum2 = m[3] + m[4], difference2 = m[3] - m[4];
+    to[0] = m[0] + sum + sum2;
+    to[1] = difference + 2 * difference2;
+    to[2] = sum + 4 * sum2;
+    to[3] = difference + 8 * difference2 + m[5];
 }
 
 /* A^T m A plus bias, as much of it as is there */
@@ -197,27 +221,43 @@ static __attribute__((noinline)) void NAME(transform_output)(
     float *y, ptrdiff_t row, int rows, int columns)
 {
     for (size_t c = 0; c < channels; c += LANES) {
-        VECTOR t[2][4];
-        float *to = y + c;
-#pragma GCC unroll 4
-        for (int j = 0; j < 4; ++j) {
-            const float *from = m + j * plane + (ptrdiff_t)c;
-            VECTOR a = LOAD(from), b = LOAD(from + 4 * plane);
-            VECTOR d = LOAD(from + 8 * plane), e = LOAD(from + 12 * plane);
-            t[0][j] = a + b + d;
-            t[1][j] = b - d - e;
+        VECTOR t[6][4], line[6], to[4], start = LOAD(bias + c);
+#pragma GCC unroll 6
+        for (int j = 0; j < 6; ++j) {
+#pragma GCC unroll 6
+            for (int i = 0; i < 6; ++i)
+                line[i] = LOAD(m + (6 * i + j) * plane + (ptrdiff_t)c);
+            NAME(output_line)(line, t[j]);
         }
-#pragma GCC unroll 2
-        for (int i = 0; i < 2; ++i) {
-            VECTOR first = t[i][0] + t[i][1] + t[i][2] + LOAD(bias + c);
-            VECTOR second = t[i][1] - t[i][2] - t[i][3] + LOAD(bias + c);
-            if (i < rows) {
-                STORE(to + i * row, first);
-                if (columns > 1)
-                    STORE(to + i * row + (ptrdiff_t)channels, second);
-            }
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i) {
+            if (i >= rows)
+                break;
+#pragma GCC unroll 6
+            for (int j = 0; j < 6; ++j)
+                line[j] = t[j][i];
+            NAME(output_line)(line, to);
+#pragma GCC unroll 4
+            for (int j = 0; j < 4; ++j)
+                if (j < columns)
+                    STORE(y + i * row + j * (ptrdiff_t)channels
+                          + (ptrdiff_t)c, to[j] + start);
         }
     }
+}
+
+/* A g, of a column or row */
+static inline __attribute__((always_inline)) void NAME(gradient_line)(
+    const VECTOR *g, VECTOR *to)
+{
+    VECTOR even = g[0] + g[2], odd = g[1] + g[3];
+    VECTOR even2 = g[0] + 4 * g[2], odd2 = 2 * g[1] + 8 * g[3];
+    to[0] = g[0];
+    to[1] = even + odd;
+    to[2] = even - odd;
+    to[3] = even2 + odd2;
+    to[4] = even2 - odd2;
+    to[5] = g[3];
 }
 
 /* A g A^T, of the gradient of a tile's outputs */
@@ -226,23 +266,24 @@ static __attribute__((noinline)) void NAME(transform_gradient)(
     ptrdiff_t plane)
 {
     for (size_t c = 0; c < channels; c += LANES) {
-        VECTOR t[4][2];
-#pragma GCC unroll 2
-        for (int j = 0; j < 2; ++j) {
-            const float *from = gy + j * (ptrdiff_t)channels + (ptrdiff_t)c;
-            VECTOR a = LOAD(from), b = LOAD(from + row);
-            t[0][j] = a;
-            t[1][j] = a + b;
-            t[2][j] = a - b;
-            t[3][j] = -b;
-        }
+        VECTOR t[4][6], g[4], line[6];
 #pragma GCC unroll 4
-        for (int i = 0; i < 4; ++i) {
-            float *at = to + 4 * i * plane + (ptrdiff_t)c;
-            STORE(at, t[i][0]);
-            STORE(at + plane, t[i][0] + t[i][1]);
-            STORE(at + 2 * plane, t[i][0] - t[i][1]);
-            STORE(at + 3 * plane, -t[i][1]);
+        for (int j = 0; j < 4; ++j) {
+#pragma GCC unroll 4
+            for (int i = 0; i < 4; ++i)
+                g[i] = LOAD(gy + i * row + j * (ptrdiff_t)channels
+                            + (ptrdiff_t)c);
+            NAME(gradient_line)(g, t[j]);
+        }
+#pragma GCC unroll 6
+        for (int i = 0; i < 6; ++i) {
+#pragma GCC unroll 4
+            for (int j = 0; j < 4; ++j)
+                g[j] = t[j][i];
+            NAME(gradient_line)(g, line);
+#pragma GCC unroll 6
+            for (int j = 0; j < 6; ++j)
+                STORE(to + (6 * i + j) * plane + (ptrdiff_t)c, line[j]);
         }
     }
 }

@@ -1,39 +1,54 @@
-/* Winograd's convolution F(2x2, 3x3), arXiv:1509.09308. */
+/* Winograd's convolution F(4x4, 3x3), arXiv:1509.09308: a quarter of the
+   multiplications. */
 
 #include "convolution.h"
+#include "vectors.h"
+
+#define OUT 4  /* outputs of a tile, in each direction */
+#define IN 6  /* and the inputs that they see */
+#define PLANES (IN * IN)
+#define LANES 16  /* output channels whose weights are transformed at once */
 
 /* Where the sums of a tile start: four vectors. */
 static const float zeros[64];
 
-/* Winograd's way, which takes 4/9 of the multiplications: for kernels of 3x3
-   that move by one, over channels that fill whole vectors. */
+/* For kernels of 3x3 that move by one, over channels that fill whole
+   vectors. */
 int quantized_net_suits_winograd(const struct sizes *s)
 {
     size_t lanes = quantized_net_current_level()->lanes;
     return s->h_kernel == 3 && s->w_kernel == 3 && s->h_stride == 1
         && s->w_stride == 1 && s->h_dilate == 1 && s->w_dilate == 1
         && s->groups == 1 && s->h_pad <= 2 && s->w_pad <= 2
+        && s->h_out > 2 && s->w_out > 2 && s->h_in > 2 && s->w_in > 2
         && (size_t)s->c_in % lanes == 0 && (size_t)s->c_out % lanes == 0;
 }
 
-/* Tiles of 2x2 outputs, gone through a few rows of tiles at a time. */
+/* Tiles of some images, in rows that are gone through a few at a time. */
 struct tiling {
-    size_t rows, columns, at_a_time;  /* at_a_time: rows */
+    size_t rows, columns;  /* of an image */
+    size_t images, at_a_time;  /* images together, rows at a time */
     struct frame frame;
     size_t frame_size;
 };
 
+#define TILES 32  /* at a time, where there are as many */
+
 static struct tiling make_tiling(
     int64_t height, int64_t width, int64_t h_pad, int64_t w_pad,
-    size_t channels, size_t tiles_at_a_time)
+    size_t channels, size_t most_images)
 {
     struct tiling t;
-    t.rows = (size_t)(height + 1) / 2;
-    t.columns = (size_t)(width + 1) / 2;
-    t.at_a_time = (tiles_at_a_time + t.columns - 1) / t.columns;
-    t.at_a_time = t.at_a_time < t.rows ? t.at_a_time : t.rows;
+    t.rows = (size_t)(height + OUT - 1) / OUT;
+    t.columns = (size_t)(width + OUT - 1) / OUT;
+    t.images = TILES / (t.rows * t.columns);
+    t.images = t.images < most_images ? t.images : most_images;
+    t.images = t.images ? t.images : 1;
+    t.at_a_time = (TILES + t.columns - 1) / t.columns;
+    if (t.at_a_time > t.images * t.rows)
+        t.at_a_time = t.images * t.rows;
     t.frame = (struct frame){
-        2 * (ptrdiff_t)t.rows + 2, 2 * (ptrdiff_t)t.columns + 2, h_pad,
+        OUT * (ptrdiff_t)t.rows + 2, OUT * (ptrdiff_t)t.columns + 2, h_pad,
         w_pad};
     t.frame_size = round_up(
         (size_t)(t.frame.height * t.frame.width) * channels, 16);
@@ -47,19 +62,24 @@ static size_t plane_of(const struct tiling *t, size_t channels)
     return t->at_a_time * t->columns * channels + 16;
 }
 
-/* The inputs of rows of tiles into sixteen planes of tiles x channels. */
+/* The inputs of rows of tiles into planes of tiles x channels. */
 static void transform_inputs(
-    const struct tiling *t, const float *frame, size_t first, size_t rows,
+    const struct tiling *t, const float *frames, size_t first, size_t rows,
     size_t channels, float *planes)
 {
     ptrdiff_t plane = (ptrdiff_t)plane_of(t, channels);
-    for (size_t i = 0; i < rows; ++i)
-        for (size_t j = 0; j < t->columns; ++j)
-            quantized_net_current_level()->transform_input(
-                frame + ((ptrdiff_t)(2 * (first + i)) * t->frame.width
-                         + (ptrdiff_t)(2 * j)) * (ptrdiff_t)channels,
-                t->frame.width * (ptrdiff_t)channels, channels,
-                planes + (i * t->columns + j) * channels, plane);
+    const struct level *level = quantized_net_current_level();
+    for (size_t row = first; row < first + rows; ++row) {
+        const float *from = frames + row / t->rows * t->frame_size
+            + OUT * (row % t->rows) * (size_t)t->frame.width * channels;
+        for (size_t j = 0; j < t->columns; ++j) {
+            level->transform_input(
+                from + OUT * j * channels,
+                t->frame.width * (ptrdiff_t)channels, channels, planes,
+                plane);
+            planes += channels;
+        }
+    }
 }
 
 struct winograd {
@@ -68,35 +88,88 @@ struct winograd {
     const float *images;
     size_t n, h_in, w_in, c_in, c_out;
     ptrdiff_t h_out, w_out;
+    const float *W;
+    ptrdiff_t of_out, of_in, of_row, of_column;  /* strides of W */
     float *weights;  /* packed: plane, block, input channel, channel */
     const float *bias;
     float *y, *scratch;
     size_t scratch_size;
 };
 
-static void do_winograd(void *work, size_t image, int worker)
+/* G g, of a column or row of a kernel, for some output channels */
+static inline void kernel_line(
+    float a[LANES], float b[LANES], float c[LANES], float to[IN][LANES])
+{
+    for (int i = 0; i < LANES; ++i) {
+        float sum = (a[i] + c[i]) / 6, middle = b[i] / 6;
+        float sum2 = a[i] / 24 + c[i] / 6, middle2 = b[i] / 12;
+        to[0][i] = a[i] / 4;
+        to[1][i] = -sum - middle;
+        to[2][i] = middle - sum;
+        to[3][i] = sum2 + middle2;
+        to[4][i] = sum2 - middle2;
+        to[5][i] = c[i];
+    }
+}
+
+/* G g G^T for some output channels and all input channels. */
+static CLONES void transform_weights(void *work, size_t part, int worker)
+{
+    const struct winograd *job = work;
+    struct blocks blocks = make_blocks(job->c_out);
+    size_t o = part * LANES, n = job->c_out - o, step;
+    size_t plane = job->c_in * job->c_out;
+    (void)worker;
+    n = n < LANES ? n : LANES;
+    for (size_t c = 0; c < job->c_in; ++c) {
+        float g[3][3][LANES] = {{{0}}}, u[3][IN][LANES], v[IN][LANES];
+        for (size_t k = 0; k < n; ++k) {
+            const float *from = job->W + (ptrdiff_t)(o + k) * job->of_out
+                + (ptrdiff_t)c * job->of_in;
+            for (int i = 0; i < 3; ++i)
+                for (int j = 0; j < 3; ++j)
+                    g[i][j][k] = from[i * job->of_row + j * job->of_column];
+        }
+        for (int j = 0; j < 3; ++j)
+            kernel_line(g[0][j], g[1][j], g[2][j], u[j]);
+        for (int i = 0; i < IN; ++i) {
+            kernel_line(u[0][i], u[1][i], u[2][i], v);
+            for (size_t k = 0; k < n; k += blocks.lanes) {
+                float *to = packed(
+                    job->weights, &blocks, job->c_in, o + k, &step);
+                for (int j = 0; j < IN; ++j)
+                    memcpy(to + (size_t)(IN * i + j) * plane + c * step,
+                           v[j] + k, blocks.lanes * sizeof(float));
+            }
+        }
+    }
+}
+
+static void do_winograd(void *work, size_t part, int worker)
 {
     const struct winograd *job = work;
     const struct tiling *t = &job->tiling;
     const struct level *level = quantized_net_current_level();
     struct blocks blocks = make_blocks(job->c_out);
-    float *buffer = job->scratch + (size_t)worker * job->scratch_size;
-    float *in = buffer + t->frame_size;
+    float *frames = job->scratch + (size_t)worker * job->scratch_size;
+    float *in = frames + t->images * t->frame_size;
     size_t in_plane = plane_of(t, job->c_in);
     size_t out_plane = plane_of(t, job->c_out);
-    float *out = in + 16 * in_plane;
+    float *out = in + PLANES * in_plane;
     struct run run = {0, job->c_in};
-    float *y = job->y + (ptrdiff_t)image * job->h_out * job->w_out
-        * (ptrdiff_t)job->c_out;
-    quantized_net_fill_frame(
-        buffer, &t->frame, job->images + (ptrdiff_t)image * job->x.n,
-        &job->x, job->h_in, job->w_in, job->c_in);
-    for (size_t row = 0; row < t->rows; row += t->at_a_time) {
-        size_t rows = t->rows - row;
+    size_t image = part * t->images, images = job->n - image;
+    images = images < t->images ? images : t->images;
+    for (size_t i = 0; i < images; ++i)
+        quantized_net_fill_frame(
+            frames + i * t->frame_size, &t->frame,
+            job->images + (ptrdiff_t)(image + i) * job->x.n, &job->x,
+            job->h_in, job->w_in, job->c_in);
+    for (size_t row = 0; row < images * t->rows; row += t->at_a_time) {
+        size_t rows = images * t->rows - row;
         rows = rows < t->at_a_time ? rows : t->at_a_time;
         size_t tiles = rows * t->columns;
-        transform_inputs(t, buffer, row, rows, job->c_in, in);
-        for (size_t plane = 0; plane < 16; ++plane) {
+        transform_inputs(t, frames, row, rows, job->c_in, in);
+        for (size_t plane = 0; plane < PLANES; ++plane) {
             const float *weights = job->weights
                 + plane * job->c_in * job->c_out;
             for (size_t b = 0; b < n_blocks(&blocks); ++b) {
@@ -113,66 +186,56 @@ static void do_winograd(void *work, size_t image, int worker)
                 weights += job->c_in * q * blocks.lanes;
             }
         }
-        for (size_t i = 0; i < rows; ++i)
+        const float *from = out;
+        for (size_t i = row; i < row + rows; ++i)
             for (size_t j = 0; j < t->columns; ++j) {
-                ptrdiff_t h = 2 * (ptrdiff_t)(row + i);
-                ptrdiff_t w = 2 * (ptrdiff_t)j;
+                ptrdiff_t h = OUT * (ptrdiff_t)(i % t->rows);
+                ptrdiff_t w = OUT * (ptrdiff_t)j;
+                ptrdiff_t h_left = job->h_out - h, w_left = job->w_out - w;
+                float *y = job->y + (
+                    ((ptrdiff_t)(image + i / t->rows) * job->h_out + h)
+                    * job->w_out + w) * (ptrdiff_t)job->c_out;
                 level->transform_output(
-                    out + (i * t->columns + j) * job->c_out,
-                    (ptrdiff_t)out_plane, job->c_out, job->bias,
-                    y + (h * job->w_out + w) * (ptrdiff_t)job->c_out,
+                    from, (ptrdiff_t)out_plane, job->c_out, job->bias, y,
                     job->w_out * (ptrdiff_t)job->c_out,
-                    job->h_out - h < 2 ? 1 : 2, job->w_out - w < 2 ? 1 : 2);
+                    h_left < OUT ? (int)h_left : OUT,
+                    w_left < OUT ? (int)w_left : OUT);
+                from += job->c_out;
             }
     }
 }
 
-/* G g G^T for every pair of channels; the strides are those of g. */
-static int run_winograd(
-    struct winograd *job, const float *W, ptrdiff_t of_out, ptrdiff_t of_in,
-    ptrdiff_t of_row, ptrdiff_t of_column)
+static int run_winograd(struct winograd *job)
 {
-    struct blocks blocks = make_blocks(job->c_out);
     const struct tiling *t = &job->tiling;
     int failed = -1, threads = quantized_net_threads();
-    job->scratch_size = t->frame_size
-        + 16 * (plane_of(t, job->c_in) + plane_of(t, job->c_out));
+    float *no_bias = NULL;
+    job->scratch_size = t->images * t->frame_size
+        + PLANES * (plane_of(t, job->c_in) + plane_of(t, job->c_out));
     job->scratch = calloc(
         job->scratch_size * (size_t)threads, sizeof(float));
     job->weights = malloc(
-        16 * job->c_in * job->c_out * sizeof(float));
-    if (job->scratch != NULL && job->weights != NULL) {
-        for (size_t o = 0; o < job->c_out; ++o) {
-            size_t step;
-            float *to = packed(job->weights, &blocks, job->c_in, o, &step);
-            for (size_t c = 0; c < job->c_in; ++c) {
-                const float *g = W + (ptrdiff_t)o * of_out
-                    + (ptrdiff_t)c * of_in;
-                float u[4][3];
-                for (int j = 0; j < 3; ++j) {
-                    const float *k = g + j * of_column;
-                    u[0][j] = k[0];
-                    u[1][j] = (k[0] + k[of_row] + k[2 * of_row]) / 2;
-                    u[2][j] = (k[0] - k[of_row] + k[2 * of_row]) / 2;
-                    u[3][j] = k[2 * of_row];
-                }
-                for (int i = 0; i < 4; ++i) {
-                    float *at = to + (size_t)(4 * i) * job->c_in * job->c_out
-                        + c * step;
-                    size_t plane = job->c_in * job->c_out;
-                    at[0] = u[i][0];
-                    at[plane] = (u[i][0] + u[i][1] + u[i][2]) / 2;
-                    at[2 * plane] = (u[i][0] - u[i][1] + u[i][2]) / 2;
-                    at[3 * plane] = u[i][2];
-                }
-            }
-        }
-        quantized_net_parallel(do_winograd, job, job->n, threads);
+        PLANES * job->c_in * job->c_out * sizeof(float));
+    if (job->bias == NULL)
+        job->bias = no_bias = calloc(job->c_out, sizeof(float));
+    if (job->scratch != NULL && job->weights != NULL && job->bias != NULL) {
+        quantized_net_parallel(
+            transform_weights, job, (job->c_out + LANES - 1) / LANES,
+            threads);
+        quantized_net_parallel(
+            do_winograd, job, (job->n + t->images - 1) / t->images, threads);
         failed = 0;
     }
     free(job->scratch);
     free(job->weights);
+    free(no_bias);
     return failed;
+}
+
+/* Images that go together, with two parts for every thread. */
+static size_t most_images(int64_t n)
+{
+    return ((size_t)n + 15) / 16;
 }
 
 int quantized_net_winograd(
@@ -181,22 +244,14 @@ int quantized_net_winograd(
 {
     struct winograd job = {
         .tiling = make_tiling(s->h_out, s->w_out, s->h_pad, s->w_pad,
-                              (size_t)s->c_in, 16),
+                              (size_t)s->c_in, most_images(s->n)),
         .x = *x_strides, .images = x, .n = (size_t)s->n,
         .h_in = (size_t)s->h_in, .w_in = (size_t)s->w_in,
         .c_in = (size_t)s->c_in, .c_out = (size_t)s->c_out,
-        .h_out = s->h_out, .w_out = s->w_out, .bias = b, .y = y};
-    float *no_bias = NULL;
-    int failed;
-    if (b == NULL) {
-        no_bias = calloc(job.c_out, sizeof(float));
-        if (no_bias == NULL)
-            return -1;
-        job.bias = no_bias;
-    }
-    failed = run_winograd(&job, W, s->c_in * 9, 9, 3, 1);
-    free(no_bias);
-    return failed;
+        .h_out = s->h_out, .w_out = s->w_out,
+        .W = W, .of_out = s->c_in * 9, .of_in = 9, .of_row = 3,
+        .of_column = 1, .bias = b, .y = y};
+    return run_winograd(&job);
 }
 
 /* The same with the roles of the channels changed, the kernels turned
@@ -207,19 +262,14 @@ int quantized_net_winograd_gradient_x(
 {
     struct winograd job = {
         .tiling = make_tiling(s->h_in, s->w_in, 2 - s->h_pad, 2 - s->w_pad,
-                              (size_t)s->c_out, 16),
+                              (size_t)s->c_out, most_images(s->n)),
         .x = *gy_strides, .images = gy, .n = (size_t)s->n,
         .h_in = (size_t)s->h_out, .w_in = (size_t)s->w_out,
         .c_in = (size_t)s->c_out, .c_out = (size_t)s->c_in,
-        .h_out = s->h_in, .w_out = s->w_in, .y = gx};
-    float *no_bias = calloc(job.c_out, sizeof(float));
-    int failed;
-    if (no_bias == NULL)
-        return -1;
-    job.bias = no_bias;
-    failed = run_winograd(&job, W + 8, 9, s->c_in * 9, -3, -1);
-    free(no_bias);
-    return failed;
+        .h_out = s->h_in, .w_out = s->w_in,
+        .W = W + 8, .of_out = 9, .of_in = s->c_in * 9, .of_row = -3,
+        .of_column = -1, .y = gx};
+    return run_winograd(&job);
 }
 
 /* Winograd's way for the gradient of the weights: G^T (sum of the tiles'
@@ -230,7 +280,7 @@ struct winograd_gradient {
     struct strides x;
     const float *images, *gy;
     size_t parts;
-    float *totals, *scratch;
+    float *totals, *gW, *scratch;
     size_t total_size, scratch_size, gy_size;
 };
 
@@ -242,41 +292,49 @@ static void do_winograd_gradient(void *work, size_t part, int worker)
     const struct level *level = quantized_net_current_level();
     size_t c_in = (size_t)s->c_in, c_out = (size_t)s->c_out;
     struct blocks blocks = make_blocks(c_out);
-    float *buffer = job->scratch + (size_t)worker * job->scratch_size;
-    float *gradients = buffer + t->frame_size;
-    float *in = gradients + job->gy_size;
+    float *frames = job->scratch + (size_t)worker * job->scratch_size;
+    float *gradients = frames + t->images * t->frame_size;
+    float *in = gradients + t->images * job->gy_size;
     size_t in_plane = plane_of(t, c_in), out_plane = plane_of(t, c_out);
-    float *out = in + 16 * in_plane;
+    float *out = in + PLANES * in_plane;
     float *total = job->totals + part * job->total_size;
     struct frame whole = {
-        2 * (ptrdiff_t)t->rows, 2 * (ptrdiff_t)t->columns, 0, 0};
+        OUT * (ptrdiff_t)t->rows, OUT * (ptrdiff_t)t->columns, 0, 0};
     struct strides gy_strides = {
         s->h_out * s->w_out * s->c_out, 1, s->w_out * s->c_out, s->c_out};
-    size_t first = part * (size_t)s->n / job->parts;
+    size_t image = part * (size_t)s->n / job->parts;
     size_t last = (part + 1) * (size_t)s->n / job->parts;
-    for (size_t image = first; image < last; ++image) {
-        quantized_net_fill_frame(
-            buffer, &t->frame, job->images + (ptrdiff_t)image * job->x.n,
-            &job->x, (size_t)s->h_in, (size_t)s->w_in, c_in);
+    for (; image < last; image += t->images) {
+        size_t images = last - image;
         const float *gy = job->gy + (ptrdiff_t)image * gy_strides.n;
-        if (s->h_out % 2 || s->w_out % 2) {
-            quantized_net_fill_frame(gradients, &whole, gy, &gy_strides,
-                       (size_t)s->h_out, (size_t)s->w_out, c_out);
-            gy = gradients;
+        images = images < t->images ? images : t->images;
+        for (size_t i = 0; i < images; ++i) {
+            quantized_net_fill_frame(
+                frames + i * t->frame_size, &t->frame,
+                job->images + (ptrdiff_t)(image + i) * job->x.n, &job->x,
+                (size_t)s->h_in, (size_t)s->w_in, c_in);
+            if (job->gy_size)
+                quantized_net_fill_frame(
+                    gradients + i * job->gy_size, &whole,
+                    gy + (ptrdiff_t)i * gy_strides.n, &gy_strides,
+                    (size_t)s->h_out, (size_t)s->w_out, c_out);
         }
-        for (size_t row = 0; row < t->rows; row += t->at_a_time) {
-            size_t rows = t->rows - row;
+        if (job->gy_size)
+            gy = gradients;
+        for (size_t row = 0; row < images * t->rows; row += t->at_a_time) {
+            size_t rows = images * t->rows - row;
             rows = rows < t->at_a_time ? rows : t->at_a_time;
-            transform_inputs(t, buffer, row, rows, c_in, in);
+            transform_inputs(t, frames, row, rows, c_in, in);
+            /* whole rows of tiles: those of the next image follow */
             for (size_t i = 0; i < rows; ++i)
                 for (size_t j = 0; j < t->columns; ++j)
                     level->transform_gradient(
-                        gy + (2 * (row + i) * (size_t)whole.width + 2 * j)
+                        gy + OUT * ((row + i) * (size_t)whole.width + j)
                             * c_out,
                         whole.width * (ptrdiff_t)c_out, c_out,
                         out + (i * t->columns + j) * c_out,
                         (ptrdiff_t)out_plane);
-            for (size_t plane = 0; plane < 16; ++plane) {
+            for (size_t plane = 0; plane < PLANES; ++plane) {
                 float *to = total + plane * c_in * c_out;
                 for (size_t b = 0; b < n_blocks(&blocks); ++b) {
                     size_t q = vectors_of(&blocks, b);
@@ -297,54 +355,106 @@ static void do_winograd_gradient(void *work, size_t part, int worker)
     }
 }
 
+/* A plane of the totals of all parts into that of the first. */
+static CLONES void add_totals(void *work, size_t plane, int worker)
+{
+    const struct winograd_gradient *job = work;
+    size_t size = job->total_size / PLANES;
+    float *restrict to = job->totals + plane * size;
+    (void)worker;
+    for (size_t part = 1; part < job->parts; ++part) {
+        const float *restrict from = to + part * job->total_size;
+        for (size_t i = 0; i < size; ++i)
+            to[i] += from[i];
+    }
+}
+
+/* G^T u, of a column or row of planes, for some output channels */
+static inline void gradient_line(
+    float (*u[IN])[LANES], float to[3][LANES])
+{
+    for (int i = 0; i < LANES; ++i) {
+        float sum = (*u[1])[i] + (*u[2])[i];
+        float sum2 = (*u[3])[i] + (*u[4])[i];
+        float difference = (*u[2])[i] - (*u[1])[i];
+        float difference2 = (*u[3])[i] - (*u[4])[i];
+        to[0][i] = (*u[0])[i] / 4 - sum / 6 + sum2 / 24;
+        to[1][i] = difference / 6 + difference2 / 12;
+        to[2][i] = (sum2 - sum) / 6 + (*u[5])[i];
+    }
+}
+
+/* The gradients of the kernels of some output channels. */
+static CLONES void transform_totals(void *work, size_t part, int worker)
+{
+    const struct winograd_gradient *job = work;
+    size_t c_in = (size_t)job->s->c_in, c_out = (size_t)job->s->c_out;
+    struct blocks blocks = make_blocks(c_out);
+    size_t o = part * LANES, n = c_out - o, size = c_in * c_out;
+    (void)worker;
+    n = n < LANES ? n : LANES;
+    for (size_t c = 0; c < c_in; ++c) {
+        float u[PLANES][LANES] = {{0}}, v[IN][3][LANES], g[3][LANES];
+        for (size_t k = 0; k < n; k += blocks.lanes) {
+            size_t step;
+            const float *from = packed(
+                job->totals, &blocks, c_in, o + k, &step) + c * step;
+            for (size_t plane = 0; plane < PLANES; ++plane)
+                memcpy(u[plane] + k, from + plane * size,
+                       blocks.lanes * sizeof(float));
+        }
+        for (int j = 0; j < IN; ++j) {
+            float (*line[IN])[LANES] = {
+                &u[j], &u[IN + j], &u[2 * IN + j], &u[3 * IN + j],
+                &u[4 * IN + j], &u[5 * IN + j]};
+            gradient_line(line, v[j]);
+        }
+        for (int i = 0; i < 3; ++i) {
+            float (*line[IN])[LANES] = {
+                &v[0][i], &v[1][i], &v[2][i], &v[3][i], &v[4][i], &v[5][i]};
+            gradient_line(line, g);
+            for (size_t k = 0; k < n; ++k)
+                for (int j = 0; j < 3; ++j)
+                    job->gW[((o + k) * c_in + c) * 9 + (size_t)(3 * i + j)] =
+                        g[j][k];
+        }
+    }
+}
+
 int quantized_net_winograd_gradient_W(
     const struct sizes *s, const float *x, const struct strides *x_strides,
     const float *gy, float *gW)
 {
     size_t c_in = (size_t)s->c_in, c_out = (size_t)s->c_out;
-    size_t size = c_in * c_out;
-    struct blocks blocks = make_blocks(c_out);
+    size_t size = PLANES * c_in * c_out;
     struct winograd_gradient job = {
-        .s = s, .tiling = make_tiling(s->h_out, s->w_out, s->h_pad,
-                                      s->w_pad, c_in, 64),
-        .x = *x_strides, .images = x, .gy = gy, .parts = n_parts(s, 16 * size),
-        .total_size = 16 * size};
-    const struct tiling *t = &job.tiling;
+        .s = s, .x = *x_strides, .images = x, .gy = gy, .gW = gW,
+        .total_size = size};
+    struct tiling *t = &job.tiling;
     int failed = -1, threads = quantized_net_threads();
-    job.gy_size = s->h_out % 2 || s->w_out % 2
-        ? round_up(4 * t->rows * t->columns * c_out, 16) : 0;
-    job.scratch_size = t->frame_size + job.gy_size
-        + 16 * (plane_of(t, c_in) + plane_of(t, c_out));
+    /* fewer parts where there are few tiles, for whom adding them up would
+       take longer than the rest */
+    size_t most = (size_t)(s->n * s->h_out * s->w_out) / (64 * OUT * OUT);
+    job.parts = n_parts(s, size);
+    if (job.parts > most)
+        job.parts = most > 1 ? most : s->n > 1 ? 2 : 1;
+    *t = make_tiling(
+        s->h_out, s->w_out, s->h_pad, s->w_pad, c_in,
+        ((size_t)s->n + job.parts - 1) / job.parts);
+    job.gy_size = s->h_out % OUT || s->w_out % OUT
+        ? OUT * OUT * t->rows * t->columns * c_out : 0;
+    job.scratch_size = round_up(
+        t->images * (t->frame_size + job.gy_size), 16)
+        + PLANES * (plane_of(t, c_in) + plane_of(t, c_out));
     job.totals = calloc(job.parts * job.total_size, sizeof(float));
     job.scratch = calloc(
         job.scratch_size * (size_t)threads, sizeof(float));
     if (job.totals != NULL && job.scratch != NULL) {
         quantized_net_parallel(
             do_winograd_gradient, &job, job.parts, threads);
-        for (size_t part = 1; part < job.parts; ++part)
-            for (size_t i = 0; i < job.total_size; ++i)
-                job.totals[i] += job.totals[part * job.total_size + i];
-        for (size_t o = 0; o < c_out; ++o) {
-            size_t step;
-            const float *from = packed(job.totals, &blocks, c_in, o, &step);
-            for (size_t c = 0; c < c_in; ++c) {
-                float t_[3][4];
-                float *to = gW + (o * c_in + c) * 9;
-                for (int j = 0; j < 4; ++j) {
-                    const float *u = from + (size_t)j * size + c * step;
-                    float middle = u[4 * size] + u[8 * size];
-                    t_[0][j] = u[0] + middle / 2;
-                    t_[1][j] = (u[4 * size] - u[8 * size]) / 2;
-                    t_[2][j] = middle / 2 + u[12 * size];
-                }
-                for (int i = 0; i < 3; ++i) {
-                    float middle = t_[i][1] + t_[i][2];
-                    to[3 * i] = t_[i][0] + middle / 2;
-                    to[3 * i + 1] = (t_[i][1] - t_[i][2]) / 2;
-                    to[3 * i + 2] = middle / 2 + t_[i][3];
-                }
-            }
-        }
+        quantized_net_parallel(add_totals, &job, PLANES, threads);
+        quantized_net_parallel(
+            transform_totals, &job, (c_out + LANES - 1) / LANES, threads);
         failed = 0;
     }
     free(job.totals);

@@ -45,6 +45,13 @@ class Case(object):
             self.geometry.pad, self.geometry.dilate, self.groups,
             self.layout, ' cover_all' * self.cover_all)
 
+    @property
+    def is_winograds(self):
+        """Whether it may be done by Winograd's way, which rounds more."""
+        g = self.geometry
+        return g.kernel == (3, 3) and (
+            g.stride == g.dilate == (1, 1) and g.groups == 1)
+
     def draw(self, dtype='f'):
         x, gy = [lay_out(draw(shape, dtype), self.layout)
                  for shape in (self.x, self.gy)]
@@ -122,6 +129,7 @@ CHOSEN = [Case(3, 17, 19, layout=name) for name in LAYOUTS] + [
     Case(2, 32, 16, pad=(0, 2), size=(7, 8), layout='broadcast'),
     Case(1, 16, 16, pad=(3, 1)), Case(1, 16, 32, size=(21, 20)),
     Case(2, 16, 16, size=(2, 41)), Case(1, 16, 16, size=(35, 3)),
+    Case(21, 16, 32, size=(8, 8)), Case(3, 32, 16, size=(33, 34)),
     Case(2, 4, 12, size=(6, 6)), Case(2, 8, 24, size=(6, 5)),
     Case(2, 32, 32, 2)]
 CASES = CHOSEN + list(random_cases(70))
@@ -158,11 +166,13 @@ def test_agrees_with_the_reference(case, level):
     terms = [case.W[1] * case.W[2] * case.W[3],
              case.W[0] // case.groups * case.W[2] * case.W[3],
              case.x[0] * case.out_size[0] * case.out_size[1]]
+    tolerance = 1e-5 if case.is_winograds else 2e-6
     for n, found, expected in zip(
             terms, case.all_of(*arrays), case.all_of(*arrays, '_reference')):
         assert found.shape == expected.shape
         assert found.dtype == expected.dtype == numpy.float32
-        numpy.testing.assert_allclose(found, expected, 1e-5, 2e-6 * n ** .5)
+        numpy.testing.assert_allclose(
+            found, expected, 1e-5, tolerance * n ** .5)
 
 
 @needs_native
@@ -276,7 +286,8 @@ def test_nan_and_infinity_stay_in_their_channel_and_image(
     found = numpy.isfinite(case.all_of(x, W, b, gy)[0])
     expected = numpy.ones_like(found)
     expected[:, 4] = False
-    expected[1, :, :2, :2] = False
+    spoilt = 4 if case.is_winograds and channels == 16 else 2
+    expected[1, :, :spoilt, :spoilt] = False
     assert (found == expected).all()
 
 
