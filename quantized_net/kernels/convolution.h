@@ -29,10 +29,10 @@ struct level {
         const float *x, ptrdiff_t row, size_t channels, float *to,
         ptrdiff_t plane);
     void (*transform_output)(
-        const float *m, ptrdiff_t plane, size_t channels, const float *bias,
+        int n, const float *m, ptrdiff_t plane, size_t channels, const float *bias,
         float *y, ptrdiff_t row, int rows, int columns);
     void (*transform_gradient)(
-        const float *gy, ptrdiff_t row, size_t channels, float *to,
+        int n, const float *gy, ptrdiff_t row, size_t channels, float *to,
         ptrdiff_t plane);
 };
 

@@ -158,9 +158,10 @@ static __attribute__((noinline)) void NAME(gradients)(
 #undef DO_IT
 }
 
-/* Winograd's transforms F(4x4, 3x3), for one tile of 6x6 pixels: what is
-   called d, g and m in arXiv:1509.09308, eq. 7 and section 4.3.  A
-   transformed value stands in one of 36 planes. */
+/* Winograd's transforms for one tile of 6x6 pixels and n x n outputs, where n
+   is 4 for kernels of 3x3 and 2 for kernels of 5x5: what is called d, g and m
+   in arXiv:1509.09308, eq. 7 and section 4.3.  A transformed value stands in
+   one of 36 planes. */
 
 /* B^T d, of a column or row */
 static inline __attribute__((always_inline)) void NAME(input_line)(
@@ -205,20 +206,23 @@ static __attribute__((noinline)) void NAME(transform_input)(
 
 /* A^T m, of a column or row */
 static inline __attribute__((always_inline)) void NAME(output_line)(
-    const VECTOR *m, VECTOR *to)
+    const int n, const VECTOR *m, VECTOR *to)
 {
     VECTOR sum = m[1] + m[2], difference = m[1] - m[2];
     VECTOR sum2 = m[3] + m[4], difference2 = m[3] - m[4];
     to[0] = m[0] + sum + sum2;
     to[1] = difference + 2 * difference2;
-    to[2] = sum + 4 * sum2;
-    to[3] = difference + 8 * difference2 + m[5];
+    if (n == 4) {
+        to[2] = sum + 4 * sum2;
+        to[3] = difference + 8 * difference2;
+    }
+    to[n - 1] += m[5];
 }
 
 /* A^T m A plus bias, as much of it as is there */
-static __attribute__((noinline)) void NAME(transform_output)(
-    const float *m, ptrdiff_t plane, size_t channels, const float *bias,
-    float *y, ptrdiff_t row, int rows, int columns)
+static inline __attribute__((always_inline)) void NAME(output_tile)(
+    const int n, const float *m, ptrdiff_t plane, size_t channels,
+    const float *bias, float *y, ptrdiff_t row, int rows, int columns)
 {
     for (size_t c = 0; c < channels; c += LANES) {
         VECTOR t[6][4], line[6], to[4], start = LOAD(bias + c);
@@ -227,18 +231,18 @@ static __attribute__((noinline)) void NAME(transform_output)(
 #pragma GCC unroll 6
             for (int i = 0; i < 6; ++i)
                 line[i] = LOAD(m + (6 * i + j) * plane + (ptrdiff_t)c);
-            NAME(output_line)(line, t[j]);
+            NAME(output_line)(n, line, t[j]);
         }
 #pragma GCC unroll 4
-        for (int i = 0; i < 4; ++i) {
+        for (int i = 0; i < n; ++i) {
             if (i >= rows)
                 break;
 #pragma GCC unroll 6
             for (int j = 0; j < 6; ++j)
                 line[j] = t[j][i];
-            NAME(output_line)(line, to);
+            NAME(output_line)(n, line, to);
 #pragma GCC unroll 4
-            for (int j = 0; j < 4; ++j)
+            for (int j = 0; j < n; ++j)
                 if (j < columns)
                     STORE(y + i * row + j * (ptrdiff_t)channels
                           + (ptrdiff_t)c, to[j] + start);
@@ -246,46 +250,73 @@ static __attribute__((noinline)) void NAME(transform_output)(
     }
 }
 
+static __attribute__((noinline)) void NAME(transform_output)(
+    int n, const float *m, ptrdiff_t plane, size_t channels,
+    const float *bias, float *y, ptrdiff_t row, int rows, int columns)
+{
+    if (n == 4)
+        NAME(output_tile)(
+            4, m, plane, channels, bias, y, row, rows, columns);
+    else
+        NAME(output_tile)(
+            2, m, plane, channels, bias, y, row, rows, columns);
+}
+
 /* A g, of a column or row */
 static inline __attribute__((always_inline)) void NAME(gradient_line)(
-    const VECTOR *g, VECTOR *to)
+    const int n, const VECTOR *g, VECTOR *to)
 {
-    VECTOR even = g[0] + g[2], odd = g[1] + g[3];
-    VECTOR even2 = g[0] + 4 * g[2], odd2 = 2 * g[1] + 8 * g[3];
+    VECTOR even = g[0], odd = g[1], even2 = g[0], odd2 = 2 * g[1];
+    if (n == 4) {
+        even += g[2];
+        odd += g[3];
+        even2 += 4 * g[2];
+        odd2 += 8 * g[3];
+    }
     to[0] = g[0];
     to[1] = even + odd;
     to[2] = even - odd;
     to[3] = even2 + odd2;
     to[4] = even2 - odd2;
-    to[5] = g[3];
+    to[5] = g[n - 1];
 }
 
 /* A g A^T, of the gradient of a tile's outputs */
-static __attribute__((noinline)) void NAME(transform_gradient)(
-    const float *gy, ptrdiff_t row, size_t channels, float *to,
+static inline __attribute__((always_inline)) void NAME(gradient_of_tile)(
+    const int n, const float *gy, ptrdiff_t row, size_t channels, float *to,
     ptrdiff_t plane)
 {
     for (size_t c = 0; c < channels; c += LANES) {
         VECTOR t[4][6], g[4], line[6];
 #pragma GCC unroll 4
-        for (int j = 0; j < 4; ++j) {
+        for (int j = 0; j < n; ++j) {
 #pragma GCC unroll 4
-            for (int i = 0; i < 4; ++i)
+            for (int i = 0; i < n; ++i)
                 g[i] = LOAD(gy + i * row + j * (ptrdiff_t)channels
                             + (ptrdiff_t)c);
-            NAME(gradient_line)(g, t[j]);
+            NAME(gradient_line)(n, g, t[j]);
         }
 #pragma GCC unroll 6
         for (int i = 0; i < 6; ++i) {
 #pragma GCC unroll 4
-            for (int j = 0; j < 4; ++j)
+            for (int j = 0; j < n; ++j)
                 g[j] = t[j][i];
-            NAME(gradient_line)(g, line);
+            NAME(gradient_line)(n, g, line);
 #pragma GCC unroll 6
             for (int j = 0; j < 6; ++j)
                 STORE(to + (6 * i + j) * plane + (ptrdiff_t)c, line[j]);
         }
     }
+}
+
+static __attribute__((noinline)) void NAME(transform_gradient)(
+    int n, const float *gy, ptrdiff_t row, size_t channels, float *to,
+    ptrdiff_t plane)
+{
+    if (n == 4)
+        NAME(gradient_of_tile)(4, gy, row, channels, to, plane);
+    else
+        NAME(gradient_of_tile)(2, gy, row, channels, to, plane);
 }
 
 const struct level NAME(quantized_net_level) = {

@@ -1,55 +1,58 @@
-/* Winograd's convolution F(4x4, 3x3), arXiv:1509.09308: a quarter of the
-   multiplications. */
+/* Winograd's convolutions F(4x4, 3x3) and F(2x2, 5x5), arXiv:1509.09308: 4
+   and 2.8 times fewer multiplications.  Both see 6x6 inputs in a tile. */
 
 #include "convolution.h"
 #include "vectors.h"
 
-#define OUT 4  /* outputs of a tile, in each direction */
-#define IN 6  /* and the inputs that they see */
+#define IN 6  /* inputs of a tile, in each direction */
 #define PLANES (IN * IN)
 #define LANES 16  /* output channels whose weights are transformed at once */
 
 /* Where the sums of a tile start: four vectors. */
 static const float zeros[64];
 
-/* For kernels of 3x3 that move by one, over channels that fill whole
+/* For kernels of 3x3 and 5x5 that move by one, over channels that fill whole
    vectors. */
 int quantized_net_suits_winograd(const struct sizes *s)
 {
     size_t lanes = quantized_net_current_level()->lanes;
-    return s->h_kernel == 3 && s->w_kernel == 3 && s->h_stride == 1
-        && s->w_stride == 1 && s->h_dilate == 1 && s->w_dilate == 1
-        && s->groups == 1 && s->h_pad <= 2 && s->w_pad <= 2
+    int64_t kernel = s->h_kernel;
+    return (kernel == 3 || kernel == 5) && s->w_kernel == kernel
+        && s->h_stride == 1 && s->w_stride == 1 && s->h_dilate == 1
+        && s->w_dilate == 1 && s->groups == 1 && s->h_pad < kernel
+        && s->w_pad < kernel
         && s->h_out > 2 && s->w_out > 2 && s->h_in > 2 && s->w_in > 2
         && (size_t)s->c_in % lanes == 0 && (size_t)s->c_out % lanes == 0;
 }
 
-/* Tiles of some images, in rows that are gone through a few at a time. */
+/* Tiles of some images, in rows that are gone through a few at a time: about
+   as many tiles as the maker is told, and no more images than that. */
 struct tiling {
+    size_t kernel, out;  /* size of a kernel, and of a tile's outputs */
     size_t rows, columns;  /* of an image */
     size_t images, at_a_time;  /* images together, rows at a time */
     struct frame frame;
     size_t frame_size;
 };
 
-#define TILES 32  /* at a time, where there are as many */
-
 static struct tiling make_tiling(
-    int64_t height, int64_t width, int64_t h_pad, int64_t w_pad,
-    size_t channels, size_t most_images)
+    int64_t kernel, int64_t height, int64_t width, int64_t h_pad,
+    int64_t w_pad, size_t channels, size_t tiles, size_t most_images)
 {
     struct tiling t;
-    t.rows = (size_t)(height + OUT - 1) / OUT;
-    t.columns = (size_t)(width + OUT - 1) / OUT;
-    t.images = TILES / (t.rows * t.columns);
+    t.kernel = (size_t)kernel;
+    t.out = IN + 1 - t.kernel;
+    t.rows = ((size_t)height + t.out - 1) / t.out;
+    t.columns = ((size_t)width + t.out - 1) / t.out;
+    t.images = tiles / (t.rows * t.columns);
     t.images = t.images < most_images ? t.images : most_images;
     t.images = t.images ? t.images : 1;
-    t.at_a_time = (TILES + t.columns - 1) / t.columns;
+    t.at_a_time = (tiles + t.columns - 1) / t.columns;
     if (t.at_a_time > t.images * t.rows)
         t.at_a_time = t.images * t.rows;
     t.frame = (struct frame){
-        OUT * (ptrdiff_t)t.rows + 2, OUT * (ptrdiff_t)t.columns + 2, h_pad,
-        w_pad};
+        (ptrdiff_t)(t.out * t.rows + t.kernel - 1),
+        (ptrdiff_t)(t.out * t.columns + t.kernel - 1), h_pad, w_pad};
     t.frame_size = round_up(
         (size_t)(t.frame.height * t.frame.width) * channels, 16);
     return t;
@@ -71,10 +74,10 @@ static void transform_inputs(
     const struct level *level = quantized_net_current_level();
     for (size_t row = first; row < first + rows; ++row) {
         const float *from = frames + row / t->rows * t->frame_size
-            + OUT * (row % t->rows) * (size_t)t->frame.width * channels;
+            + t->out * (row % t->rows) * (size_t)t->frame.width * channels;
         for (size_t j = 0; j < t->columns; ++j) {
             level->transform_input(
-                from + OUT * j * channels,
+                from + t->out * j * channels,
                 t->frame.width * (ptrdiff_t)channels, channels, planes,
                 plane);
             planes += channels;
@@ -98,17 +101,23 @@ struct winograd {
 
 /* G g, of a column or row of a kernel, for some output channels */
 static inline void kernel_line(
-    float a[LANES], float b[LANES], float c[LANES], float to[IN][LANES])
+    size_t kernel, float g[5][LANES], float to[IN][LANES])
 {
     for (int i = 0; i < LANES; ++i) {
-        float sum = (a[i] + c[i]) / 6, middle = b[i] / 6;
-        float sum2 = a[i] / 24 + c[i] / 6, middle2 = b[i] / 12;
-        to[0][i] = a[i] / 4;
-        to[1][i] = -sum - middle;
-        to[2][i] = middle - sum;
-        to[3][i] = sum2 + middle2;
-        to[4][i] = sum2 - middle2;
-        to[5][i] = c[i];
+        float even = g[0][i] + g[2][i], odd = g[1][i];
+        float even2 = g[0][i] + 4 * g[2][i], odd2 = 2 * g[1][i];
+        if (kernel == 5) {
+            even += g[4][i];
+            odd += g[3][i];
+            even2 += 16 * g[4][i];
+            odd2 += 8 * g[3][i];
+        }
+        to[0][i] = g[0][i] / 4;
+        to[1][i] = (even + odd) / -6;
+        to[2][i] = (even - odd) / -6;
+        to[3][i] = (even2 + odd2) / 24;
+        to[4][i] = (even2 - odd2) / 24;
+        to[5][i] = g[kernel - 1][i];
     }
 }
 
@@ -117,23 +126,27 @@ static CLONES void transform_weights(void *work, size_t part, int worker)
 {
     const struct winograd *job = work;
     struct blocks blocks = make_blocks(job->c_out);
+    size_t kernel = job->tiling.kernel, plane = job->c_in * job->c_out;
     size_t o = part * LANES, n = job->c_out - o, step;
-    size_t plane = job->c_in * job->c_out;
     (void)worker;
     n = n < LANES ? n : LANES;
     for (size_t c = 0; c < job->c_in; ++c) {
-        float g[3][3][LANES] = {{{0}}}, u[3][IN][LANES], v[IN][LANES];
-        for (size_t k = 0; k < n; ++k) {
-            const float *from = job->W + (ptrdiff_t)(o + k) * job->of_out
-                + (ptrdiff_t)c * job->of_in;
-            for (int i = 0; i < 3; ++i)
-                for (int j = 0; j < 3; ++j)
-                    g[i][j][k] = from[i * job->of_row + j * job->of_column];
+        /* a column, row or channel a time */
+        float g[5][LANES] = {{0}}, u[5][IN][LANES], v[IN][LANES];
+        for (size_t j = 0; j < kernel; ++j) {
+            for (size_t k = 0; k < n; ++k)
+                for (size_t i = 0; i < kernel; ++i)
+                    g[i][k] = job->W[
+                        (ptrdiff_t)(o + k) * job->of_out
+                        + (ptrdiff_t)c * job->of_in
+                        + (ptrdiff_t)i * job->of_row
+                        + (ptrdiff_t)j * job->of_column];
+            kernel_line(kernel, g, u[j]);
         }
-        for (int j = 0; j < 3; ++j)
-            kernel_line(g[0][j], g[1][j], g[2][j], u[j]);
         for (int i = 0; i < IN; ++i) {
-            kernel_line(u[0][i], u[1][i], u[2][i], v);
+            for (size_t j = 0; j < kernel; ++j)
+                memcpy(g[j], u[j][i], sizeof g[j]);
+            kernel_line(kernel, g, v);
             for (size_t k = 0; k < n; k += blocks.lanes) {
                 float *to = packed(
                     job->weights, &blocks, job->c_in, o + k, &step);
@@ -189,17 +202,18 @@ static void do_winograd(void *work, size_t part, int worker)
         const float *from = out;
         for (size_t i = row; i < row + rows; ++i)
             for (size_t j = 0; j < t->columns; ++j) {
-                ptrdiff_t h = OUT * (ptrdiff_t)(i % t->rows);
-                ptrdiff_t w = OUT * (ptrdiff_t)j;
+                ptrdiff_t all = (ptrdiff_t)t->out;
+                ptrdiff_t h = all * (ptrdiff_t)(i % t->rows);
+                ptrdiff_t w = all * (ptrdiff_t)j;
                 ptrdiff_t h_left = job->h_out - h, w_left = job->w_out - w;
                 float *y = job->y + (
                     ((ptrdiff_t)(image + i / t->rows) * job->h_out + h)
                     * job->w_out + w) * (ptrdiff_t)job->c_out;
                 level->transform_output(
-                    from, (ptrdiff_t)out_plane, job->c_out, job->bias, y,
+                    (int)all, from, (ptrdiff_t)out_plane, job->c_out, job->bias, y,
                     job->w_out * (ptrdiff_t)job->c_out,
-                    h_left < OUT ? (int)h_left : OUT,
-                    w_left < OUT ? (int)w_left : OUT);
+                    (int)(h_left < all ? h_left : all),
+                    (int)(w_left < all ? w_left : all));
                 from += job->c_out;
             }
     }
@@ -243,32 +257,36 @@ int quantized_net_winograd(
     const float *W, const float *b, float *y)
 {
     struct winograd job = {
-        .tiling = make_tiling(s->h_out, s->w_out, s->h_pad, s->w_pad,
-                              (size_t)s->c_in, most_images(s->n)),
+        .tiling = make_tiling(
+            s->h_kernel, s->h_out, s->w_out, s->h_pad, s->w_pad,
+            (size_t)s->c_in, 16, most_images(s->n)),
         .x = *x_strides, .images = x, .n = (size_t)s->n,
         .h_in = (size_t)s->h_in, .w_in = (size_t)s->w_in,
         .c_in = (size_t)s->c_in, .c_out = (size_t)s->c_out,
         .h_out = s->h_out, .w_out = s->w_out,
-        .W = W, .of_out = s->c_in * 9, .of_in = 9, .of_row = 3,
+        .W = W, .of_out = s->c_in * s->h_kernel * s->h_kernel,
+        .of_in = s->h_kernel * s->h_kernel, .of_row = s->h_kernel,
         .of_column = 1, .bias = b, .y = y};
     return run_winograd(&job);
 }
 
 /* The same with the roles of the channels changed, the kernels turned
-   around, and what is missing of the whole padding of 2. */
+   around, and what is missing of the whole padding. */
 int quantized_net_winograd_gradient_x(
     const struct sizes *s, const float *gy, const struct strides *gy_strides,
     const float *W, float *gx)
 {
+    int64_t all = s->h_kernel * s->h_kernel, most = s->h_kernel - 1;
     struct winograd job = {
-        .tiling = make_tiling(s->h_in, s->w_in, 2 - s->h_pad, 2 - s->w_pad,
-                              (size_t)s->c_out, most_images(s->n)),
+        .tiling = make_tiling(
+            s->h_kernel, s->h_in, s->w_in, most - s->h_pad, most - s->w_pad,
+            (size_t)s->c_out, 16, most_images(s->n)),
         .x = *gy_strides, .images = gy, .n = (size_t)s->n,
         .h_in = (size_t)s->h_out, .w_in = (size_t)s->w_out,
         .c_in = (size_t)s->c_out, .c_out = (size_t)s->c_in,
         .h_out = s->h_in, .w_out = s->w_in,
-        .W = W + 8, .of_out = 9, .of_in = s->c_in * 9, .of_row = -3,
-        .of_column = -1, .y = gx};
+        .W = W + all - 1, .of_out = all, .of_in = s->c_in * all,
+        .of_row = -s->h_kernel, .of_column = -1, .y = gx};
     return run_winograd(&job);
 }
 
@@ -299,7 +317,8 @@ static void do_winograd_gradient(void *work, size_t part, int worker)
     float *out = in + PLANES * in_plane;
     float *total = job->totals + part * job->total_size;
     struct frame whole = {
-        OUT * (ptrdiff_t)t->rows, OUT * (ptrdiff_t)t->columns, 0, 0};
+        (ptrdiff_t)(t->out * t->rows), (ptrdiff_t)(t->out * t->columns), 0,
+        0};
     struct strides gy_strides = {
         s->h_out * s->w_out * s->c_out, 1, s->w_out * s->c_out, s->c_out};
     size_t image = part * (size_t)s->n / job->parts;
@@ -329,7 +348,7 @@ static void do_winograd_gradient(void *work, size_t part, int worker)
             for (size_t i = 0; i < rows; ++i)
                 for (size_t j = 0; j < t->columns; ++j)
                     level->transform_gradient(
-                        gy + OUT * ((row + i) * (size_t)whole.width + j)
+                        (int)t->out, gy + t->out * ((row + i) * (size_t)whole.width + j)
                             * c_out,
                         whole.width * (ptrdiff_t)c_out, c_out,
                         out + (i * t->columns + j) * c_out,
@@ -371,16 +390,18 @@ static CLONES void add_totals(void *work, size_t plane, int worker)
 
 /* G^T u, of a column or row of planes, for some output channels */
 static inline void gradient_line(
-    float (*u[IN])[LANES], float to[3][LANES])
+    size_t kernel, float u[IN][LANES], float to[5][LANES])
 {
     for (int i = 0; i < LANES; ++i) {
-        float sum = (*u[1])[i] + (*u[2])[i];
-        float sum2 = (*u[3])[i] + (*u[4])[i];
-        float difference = (*u[2])[i] - (*u[1])[i];
-        float difference2 = (*u[3])[i] - (*u[4])[i];
-        to[0][i] = (*u[0])[i] / 4 - sum / 6 + sum2 / 24;
-        to[1][i] = difference / 6 + difference2 / 12;
-        to[2][i] = (sum2 - sum) / 6 + (*u[5])[i];
+        float sum = (u[1][i] + u[2][i]) / -6, sum2 = (u[3][i] + u[4][i]) / 24;
+        float difference = (u[2][i] - u[1][i]) / 6;
+        float difference2 = (u[3][i] - u[4][i]) / 24;
+        to[0][i] = u[0][i] / 4 + sum + sum2;
+        to[1][i] = difference + 2 * difference2;
+        to[2][i] = sum + 4 * sum2;
+        to[3][i] = difference + 8 * difference2;
+        to[4][i] = sum + 16 * sum2;
+        to[kernel - 1][i] += u[5][i];
     }
 }
 
@@ -389,34 +410,32 @@ static CLONES void transform_totals(void *work, size_t part, int worker)
 {
     const struct winograd_gradient *job = work;
     size_t c_in = (size_t)job->s->c_in, c_out = (size_t)job->s->c_out;
+    size_t kernel = job->tiling.kernel;
     struct blocks blocks = make_blocks(c_out);
-    size_t o = part * LANES, n = c_out - o, size = c_in * c_out;
+    size_t o = part * LANES, n = c_out - o, step;
     (void)worker;
     n = n < LANES ? n : LANES;
     for (size_t c = 0; c < c_in; ++c) {
-        float u[PLANES][LANES] = {{0}}, v[IN][3][LANES], g[3][LANES];
-        for (size_t k = 0; k < n; k += blocks.lanes) {
-            size_t step;
-            const float *from = packed(
-                job->totals, &blocks, c_in, o + k, &step) + c * step;
-            for (size_t plane = 0; plane < PLANES; ++plane)
-                memcpy(u[plane] + k, from + plane * size,
-                       blocks.lanes * sizeof(float));
-        }
+        float u[IN][LANES] = {{0}}, v[IN][5][LANES], g[5][LANES];
         for (int j = 0; j < IN; ++j) {
-            float (*line[IN])[LANES] = {
-                &u[j], &u[IN + j], &u[2 * IN + j], &u[3 * IN + j],
-                &u[4 * IN + j], &u[5 * IN + j]};
-            gradient_line(line, v[j]);
+            for (size_t k = 0; k < n; k += blocks.lanes) {
+                const float *from = packed(
+                    job->totals, &blocks, c_in, o + k, &step) + c * step;
+                for (int i = 0; i < IN; ++i)
+                    memcpy(u[i] + k,
+                           from + (size_t)(IN * i + j) * c_in * c_out,
+                           blocks.lanes * sizeof(float));
+            }
+            gradient_line(kernel, u, v[j]);
         }
-        for (int i = 0; i < 3; ++i) {
-            float (*line[IN])[LANES] = {
-                &v[0][i], &v[1][i], &v[2][i], &v[3][i], &v[4][i], &v[5][i]};
-            gradient_line(line, g);
+        for (size_t i = 0; i < kernel; ++i) {
+            for (int j = 0; j < IN; ++j)
+                memcpy(u[j], v[j][i], sizeof u[j]);
+            gradient_line(kernel, u, g);
             for (size_t k = 0; k < n; ++k)
-                for (int j = 0; j < 3; ++j)
-                    job->gW[((o + k) * c_in + c) * 9 + (size_t)(3 * i + j)] =
-                        g[j][k];
+                for (size_t j = 0; j < kernel; ++j)
+                    job->gW[(((o + k) * c_in + c) * kernel + i) * kernel
+                            + j] = g[j][k];
         }
     }
 }
@@ -434,15 +453,15 @@ int quantized_net_winograd_gradient_W(
     int failed = -1, threads = quantized_net_threads();
     /* fewer parts where there are few tiles, for whom adding them up would
        take longer than the rest */
-    size_t most = (size_t)(s->n * s->h_out * s->w_out) / (64 * OUT * OUT);
+    *t = make_tiling(
+        s->h_kernel, s->h_out, s->w_out, s->h_pad, s->w_pad, c_in, 32,
+        (size_t)s->n);
+    size_t most = (size_t)s->n * t->rows * t->columns / 64;
     job.parts = n_parts(s, size);
     if (job.parts > most)
         job.parts = most > 1 ? most : s->n > 1 ? 2 : 1;
-    *t = make_tiling(
-        s->h_out, s->w_out, s->h_pad, s->w_pad, c_in,
-        ((size_t)s->n + job.parts - 1) / job.parts);
-    job.gy_size = s->h_out % OUT || s->w_out % OUT
-        ? OUT * OUT * t->rows * t->columns * c_out : 0;
+    job.gy_size = (size_t)s->h_out % t->out || (size_t)s->w_out % t->out
+        ? t->out * t->out * t->rows * t->columns * c_out : 0;
     job.scratch_size = round_up(
         t->images * (t->frame_size + job.gy_size), 16)
         + PLANES * (plane_of(t, c_in) + plane_of(t, c_out));

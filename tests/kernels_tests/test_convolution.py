@@ -49,7 +49,7 @@ class Case(object):
     def is_winograds(self):
         """Whether it may be done by Winograd's way, which rounds more."""
         g = self.geometry
-        return g.kernel == (3, 3) and (
+        return g.kernel in ((3, 3), (5, 5)) and (
             g.stride == g.dilate == (1, 1) and g.groups == 1)
 
     def draw(self, dtype='f'):
@@ -130,6 +130,13 @@ CHOSEN = [Case(3, 17, 19, layout=name) for name in LAYOUTS] + [
     Case(1, 16, 16, pad=(3, 1)), Case(1, 16, 32, size=(21, 20)),
     Case(2, 16, 16, size=(2, 41)), Case(1, 16, 16, size=(35, 3)),
     Case(21, 16, 32, size=(8, 8)), Case(3, 32, 16, size=(33, 34)),
+    Case(2, 16, 32, kernel=(5, 5), pad=(2, 2), size=(14, 15)),
+    Case(19, 32, 16, kernel=(5, 5), pad=(0, 4), size=(7, 5)),
+    Case(1, 16, 16, kernel=(5, 5), pad=(1, 3), size=(9, 50),
+         layout='sliced'),
+    Case(2, 16, 16, kernel=(5, 5), pad=(4, 4), size=(3, 3)),
+    Case(2, 4, 12, kernel=(5, 5), pad=(3, 2), size=(6, 6),
+         layout='channels_last'),
     Case(2, 4, 12, size=(6, 6)), Case(2, 8, 24, size=(6, 5)),
     Case(2, 32, 32, 2)]
 CASES = CHOSEN + list(random_cases(70))
