@@ -102,6 +102,8 @@ def ternary_gradient(g, codes, Wp, Wn):
     if torch.compiler.is_compiling():
         factor = 1 - positive + negative + positive * Wp - negative * Wn
         return g * factor, (g * positive).sum(), (g * negative).sum()
+    if g.stride() != codes.stride():
+        g = torch.empty_like(codes).copy_(g)
     flat = _flat(g)
     over_p = torch.dot(flat, _flat(positive))
     over_n = torch.dot(flat, _flat(negative))
