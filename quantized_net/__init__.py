@@ -1,6 +1,12 @@
 """Quantized networks in Chainer: ternary, binary and low-precision."""
 
-from quantized_net import _compat
+import os
+
+# OpenBLAS's threads wait for more work with the processor busy, 20 ms and
+# longer, in the way of our own.  It looks when NumPy is first imported.
+os.environ.setdefault('OPENBLAS_THREAD_TIMEOUT', '4')
+
+from quantized_net import _compat  # noqa: E402
 
 _compat.install()
 

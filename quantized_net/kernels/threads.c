@@ -1,5 +1,8 @@
 /* A pool of threads that sleep between two calls.
 
+   Nobody waits for a thread that wakes up late: it finds the parts done, and
+   goes back to sleep.
+
    A process that was forked starts a pool of its own when it needs one.  A
    call that comes while the pool is busy (another Python thread's) does its
    work alone. */
@@ -10,7 +13,7 @@
 #include <stdatomic.h>
 
 #define MAX_THREADS ALL_WORKERS
-/* About 20 microseconds: the kernels of a step follow each other. */
+/* About a quarter of a millisecond: the kernels of a step follow each other. */
 #define SPINS 10000
 
 static struct {
@@ -18,8 +21,9 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t wake, done;
     int wanted, limit, started, has_fork_handlers;
+    int is_open;  /* whether a thread may join */
     atomic_uint generation;
-    atomic_int running;
+    atomic_int joined;
     atomic_size_t next;
     quantized_net_part part;
     void *work;
@@ -60,10 +64,14 @@ static void *serve(void *argument)
         while (atomic_load(&pool.generation) == seen)
             pthread_cond_wait(&pool.wake, &pool.lock);
         seen = atomic_load(&pool.generation);
+        int joins = pool.is_open && worker < pool.limit;
+        if (joins)
+            atomic_fetch_add(&pool.joined, 1);
         pthread_mutex_unlock(&pool.lock);
-        if (worker < pool.limit)
-            do_parts(worker);
-        if (atomic_fetch_sub(&pool.running, 1) == 1) {
+        if (!joins)
+            continue;
+        do_parts(worker);
+        if (atomic_fetch_sub(&pool.joined, 1) == 1) {
             pthread_mutex_lock(&pool.lock);
             pthread_cond_signal(&pool.done);
             pthread_mutex_unlock(&pool.lock);
@@ -86,6 +94,7 @@ static void after_fork_in_child(void)
 {
     /* its threads stayed with the parent */
     pool.started = 0;
+    pool.is_open = 0;
     pthread_mutex_init(&pool.caller, NULL);
     pthread_mutex_init(&pool.lock, NULL);
     pthread_cond_init(&pool.wake, NULL);
@@ -136,15 +145,18 @@ void quantized_net_parallel(
         pool.n = n;
         pool.limit = limit < pool.wanted ? limit : pool.wanted;
         atomic_store(&pool.next, 0);
-        atomic_store(&pool.running, pool.started);
+        pool.is_open = 1;
         atomic_fetch_add(&pool.generation, 1);
         pthread_cond_broadcast(&pool.wake);
         pthread_mutex_unlock(&pool.lock);
         do_parts(0);
-        for (int i = 0; i < SPINS && atomic_load(&pool.running); ++i)
+        pthread_mutex_lock(&pool.lock);
+        pool.is_open = 0;
+        pthread_mutex_unlock(&pool.lock);
+        for (int i = 0; i < SPINS && atomic_load(&pool.joined); ++i)
             pause_briefly();
         pthread_mutex_lock(&pool.lock);
-        while (atomic_load(&pool.running))
+        while (atomic_load(&pool.joined))
             pthread_cond_wait(&pool.done, &pool.lock);
         pthread_mutex_unlock(&pool.lock);
     } else {
