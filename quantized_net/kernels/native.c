@@ -1,38 +1,115 @@
-/* The hot loops, in plain C that the compiler vectorises.
+/* The loops over the elements of arrays, in plain C that the compiler
+   vectorises.
 
    Each has a NumPy reference of the same signature in the Python file of its
    name, and gives the same bits: one rounding for each operation, in the
-   reference's order, and no fused multiply-add (-ffp-contract=off). */
+   reference's order, and no fused multiply-add (-ffp-contract=off).  Long
+   arrays go in chunks, which the threads share out; sums are those of the
+   chunks, in their order, whatever the number of threads. */
 
+#include "threads.h"
 #include "vectors.h"
 
 #include <math.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include <stdlib.h>
 
-CLONES
-void quantized_net_sign(const float *restrict x, float *restrict y, size_t n)
+#define CHUNK ((size_t)1 << 15)
+
+static size_t n_chunks(size_t n)
 {
+    return (n + CHUNK - 1) / CHUNK;
+}
+
+/* Elements of a chunk. */
+static size_t length_of(size_t n, size_t chunk)
+{
+    size_t left = n - chunk * CHUNK;
+    return left < CHUNK ? left : CHUNK;
+}
+
+struct pass {
+    const float *x, *g;
+    float *y, *m, *v;
+    const int8_t *codes;
+    int8_t *new_codes;
+    size_t n;
+    float scalars[5];
+    double *sums;
+};
+
+static void go_over(quantized_net_part part, struct pass *pass)
+{
+    quantized_net_parallel(part, pass, n_chunks(pass->n), ALL_WORKERS);
+}
+
+static CLONES void do_sign(void *work, size_t chunk, int worker)
+{
+    const struct pass *p = work;
+    const float *restrict x = p->x + chunk * CHUNK;
+    float *restrict y = p->y + chunk * CHUNK;
+    size_t n = length_of(p->n, chunk);
+    (void)worker;
     for (size_t i = 0; i < n; ++i)
         y[i] = x[i] >= 0 ? 1.f : -1.f;
 }
 
-CLONES
-void quantized_net_pass_inside(
-    const float *restrict x, const float *restrict gy, float *restrict gx,
-    size_t n, float bound)
+void quantized_net_sign(const float *x, float *y, size_t n)
 {
+    struct pass pass = {.x = x, .y = y, .n = n};
+    go_over(do_sign, &pass);
+}
+
+static CLONES void do_pass_inside(void *work, size_t chunk, int worker)
+{
+    const struct pass *p = work;
+    const float *restrict x = p->x + chunk * CHUNK;
+    const float *restrict gy = p->g + chunk * CHUNK;
+    float *restrict gx = p->y + chunk * CHUNK;
+    float bound = p->scalars[0];
+    size_t n = length_of(p->n, chunk);
+    (void)worker;
     for (size_t i = 0; i < n; ++i)
         gx[i] = where(fabsf(x[i]) <= bound, gy[i]);
 }
 
-CLONES
-void quantized_net_adam(
-    float *restrict x, const float *restrict g, float *restrict m,
-    float *restrict v, size_t n, float one_minus_beta1,
-    float one_minus_beta2, float eps, float alpha_t, float eta)
+void quantized_net_pass_inside(
+    const float *x, const float *gy, float *gx, size_t n, float bound)
 {
+    struct pass pass = {
+        .x = x, .g = gy, .y = gx, .n = n, .scalars = {bound}};
+    go_over(do_pass_inside, &pass);
+}
+
+static CLONES void do_clip(void *work, size_t chunk, int worker)
+{
+    const struct pass *p = work;
+    float *restrict x = p->y + chunk * CHUNK;
+    float low = p->scalars[0], high = p->scalars[1];
+    size_t n = length_of(p->n, chunk);
+    (void)worker;
+    for (size_t i = 0; i < n; ++i) {
+        float above = x[i] < low ? low : x[i];
+        x[i] = above > high ? high : above;
+    }
+}
+
+void quantized_net_clip(float *x, size_t n, float low, float high)
+{
+    struct pass pass = {.y = x, .n = n, .scalars = {low, high}};
+    go_over(do_clip, &pass);
+}
+
+static CLONES void do_adam(void *work, size_t chunk, int worker)
+{
+    const struct pass *p = work;
+    float *restrict x = p->y + chunk * CHUNK;
+    const float *restrict g = p->g + chunk * CHUNK;
+    float *restrict m = p->m + chunk * CHUNK;
+    float *restrict v = p->v + chunk * CHUNK;
+    float one_minus_beta1 = p->scalars[0], one_minus_beta2 = p->scalars[1];
+    float eps = p->scalars[2], alpha_t = p->scalars[3], eta = p->scalars[4];
+    size_t n = length_of(p->n, chunk);
+    (void)worker;
     for (size_t i = 0; i < n; ++i) {
         m[i] += one_minus_beta1 * (g[i] - m[i]);
         v[i] += one_minus_beta2 * (g[i] * g[i] - v[i]);
@@ -40,10 +117,24 @@ void quantized_net_adam(
     }
 }
 
-CLONES
-void quantized_net_powers_of_two(
-    const float *restrict x, float *restrict y, size_t n, float largest)
+void quantized_net_adam(
+    float *x, const float *g, float *m, float *v, size_t n,
+    float one_minus_beta1, float one_minus_beta2, float eps, float alpha_t,
+    float eta)
 {
+    struct pass pass = {
+        .y = x, .g = g, .m = m, .v = v, .n = n,
+        .scalars = {one_minus_beta1, one_minus_beta2, eps, alpha_t, eta}};
+    go_over(do_adam, &pass);
+}
+
+static CLONES void do_powers_of_two(void *work, size_t chunk, int worker)
+{
+    const struct pass *p = work;
+    const float *restrict x = p->x + chunk * CHUNK;
+    float *restrict y = p->y + chunk * CHUNK, largest = p->scalars[0];
+    size_t n = length_of(p->n, chunk);
+    (void)worker;
     for (size_t i = 0; i < n; ++i) {
         float c = x[i] > largest ? largest : x[i];
         uint32_t bits;
@@ -56,17 +147,38 @@ void quantized_net_powers_of_two(
     }
 }
 
-CLONES
-void quantized_net_momentum_sgd(
-    float *restrict x, const float *restrict g, float *restrict v, size_t n,
-    float lr, float momentum, float decay)
+void quantized_net_powers_of_two(
+    const float *x, float *y, size_t n, float largest)
 {
+    struct pass pass = {.x = x, .y = y, .n = n, .scalars = {largest}};
+    go_over(do_powers_of_two, &pass);
+}
+
+static CLONES void do_momentum_sgd(void *work, size_t chunk, int worker)
+{
+    const struct pass *p = work;
+    float *restrict x = p->y + chunk * CHUNK;
+    const float *restrict g = p->g + chunk * CHUNK;
+    float *restrict v = p->v + chunk * CHUNK;
+    float lr = p->scalars[0], momentum = p->scalars[1];
+    float decay = p->scalars[2];
+    size_t n = length_of(p->n, chunk);
+    (void)worker;
     for (size_t i = 0; i < n; ++i) {
         float total = decay != 0 ? g[i] + decay * x[i] : g[i];
         v[i] *= momentum;
         v[i] -= lr * total;
         x[i] += v[i];
     }
+}
+
+void quantized_net_momentum_sgd(
+    float *x, const float *g, float *v, size_t n, float lr, float momentum,
+    float decay)
+{
+    struct pass pass = {
+        .y = x, .g = g, .v = v, .n = n, .scalars = {lr, momentum, decay}};
+    go_over(do_momentum_sgd, &pass);
 }
 
 /* Sums stand in SUMS places, which the compiler makes vectors of. */
@@ -91,11 +203,15 @@ float quantized_net_largest_magnitude(const float *restrict x, size_t n)
     return result;
 }
 
-CLONES
-void quantized_net_ternary(
-    const float *restrict W, float *restrict y, int8_t *restrict codes,
-    size_t n, float delta, float Wp, float Wn)
+static CLONES void do_ternary(void *work, size_t chunk, int worker)
 {
+    const struct pass *p = work;
+    const float *restrict W = p->x + chunk * CHUNK;
+    float *restrict y = p->y + chunk * CHUNK;
+    int8_t *restrict codes = p->new_codes + chunk * CHUNK;
+    float delta = p->scalars[0], Wp = p->scalars[1], Wn = p->scalars[2];
+    size_t n = length_of(p->n, chunk);
+    (void)worker;
     for (size_t i = 0; i < n; ++i) {
         float above = W[i] > delta ? Wp : 0;
         y[i] = W[i] < -delta ? -Wn : above;
@@ -104,28 +220,64 @@ void quantized_net_ternary(
         codes[i] = (int8_t)((W[i] > delta) - (W[i] < -delta));
 }
 
-/* gW, and the sums of g over the positive and the negative weights. */
-CLONES
-void quantized_net_ternary_gradient(
-    const float *restrict g, const int8_t *restrict codes,
-    float *restrict gW, size_t n, float Wp, float Wn, double *restrict sums)
+void quantized_net_ternary(
+    const float *W, float *y, int8_t *codes, size_t n, float delta, float Wp,
+    float Wn)
 {
+    struct pass pass = {
+        .x = W, .y = y, .new_codes = codes, .n = n,
+        .scalars = {delta, Wp, Wn}};
+    go_over(do_ternary, &pass);
+}
+
+static CLONES void do_ternary_gradient(void *work, size_t chunk, int worker)
+{
+    const struct pass *p = work;
+    const float *restrict g = p->g + chunk * CHUNK;
+    const int8_t *restrict codes = p->codes + chunk * CHUNK;
+    float *restrict gW = p->y + chunk * CHUNK;
+    float Wp = p->scalars[0], Wn = p->scalars[1];
     float positive[SUMS] = {0}, negative[SUMS] = {0};
+    size_t n = length_of(p->n, chunk);
+    (void)worker;
     for (size_t i = 0; i < n; i += SUMS) {
         size_t m = n - i < SUMS ? n - i : SUMS;
         for (size_t j = 0; j < m; ++j) {
-            int p = codes[i + j] > 0, q = codes[i + j] < 0;
-            positive[j] += where(p, g[i + j]);
-            negative[j] += where(q, g[i + j]);
+            int above = codes[i + j] > 0, below = codes[i + j] < 0;
+            positive[j] += where(above, g[i + j]);
+            negative[j] += where(below, g[i + j]);
             gW[i + j] = g[i + j] * (
-                where(p, Wp) + where(q, Wn) + where(!(p | q), 1));
+                where(above, Wp) + where(below, Wn)
+                + where(!(above | below), 1));
         }
     }
+    double *sums = p->sums + 2 * chunk;
     sums[0] = sums[1] = 0;
     for (size_t j = 0; j < SUMS; ++j) {
         sums[0] += positive[j];
         sums[1] += negative[j];
     }
+}
+
+/* gW, and the sums of g over the positive and the negative weights.  Answers
+   whether there was memory. */
+int quantized_net_ternary_gradient(
+    const float *g, const int8_t *codes, float *gW, size_t n, float Wp,
+    float Wn, double *sums)
+{
+    struct pass pass = {
+        .g = g, .codes = codes, .y = gW, .n = n, .scalars = {Wp, Wn},
+        .sums = malloc(2 * n_chunks(n) * sizeof(double))};
+    if (pass.sums == NULL)
+        return 0;
+    go_over(do_ternary_gradient, &pass);
+    sums[0] = sums[1] = 0;
+    for (size_t chunk = 0; chunk < n_chunks(n); ++chunk) {
+        sums[0] += pass.sums[2 * chunk];
+        sums[1] += pass.sums[2 * chunk + 1];
+    }
+    free(pass.sums);
+    return 1;
 }
 
 /* Python looks for it on an import; the library is loaded by ctypes. */

@@ -105,13 +105,14 @@ _POINTER, _SIZE, _STRIDE, _FLOAT, _INT = (
 _SIGNATURES = {
     'adam': ([_POINTER] * 4 + [_SIZE] + [_FLOAT] * 5, None),
     'momentum_sgd': ([_POINTER] * 3 + [_SIZE] + [_FLOAT] * 3, None),
+    'clip': ([_POINTER, _SIZE, _FLOAT, _FLOAT], None),
     'powers_of_two': ([_POINTER] * 2 + [_SIZE, _FLOAT], None),
     'sign': ([_POINTER] * 2 + [_SIZE], None),
     'pass_inside': ([_POINTER] * 3 + [_SIZE, _FLOAT], None),
     'largest_magnitude': ([_POINTER, _SIZE], _FLOAT),
     'ternary': ([_POINTER] * 3 + [_SIZE] + [_FLOAT] * 3, None),
     'ternary_gradient': (
-        [_POINTER] * 3 + [_SIZE, _FLOAT, _FLOAT, _POINTER], None),
+        [_POINTER] * 3 + [_SIZE, _FLOAT, _FLOAT, _POINTER], _INT),
     'convolution': ([_POINTER] * 6, _INT),
     'convolution_gradient_x': ([_POINTER] * 5, _INT),
     'convolution_gradient_W': ([_POINTER] * 5, _INT),

@@ -4,6 +4,7 @@ import numpy
 
 from quantized_net.kernels import adam
 from quantized_net.kernels import batch_normalization as bn
+from quantized_net.kernels import clip
 from quantized_net.kernels import convolution as conv
 from quantized_net.kernels import momentum_sgd
 from quantized_net.kernels import pooling
@@ -44,6 +45,10 @@ def _cases(draw):
         [0, -0., 1.4142135, 1.4142137, 9], numpy.float32)])
     yield True, [powers_of_two.to_powers_of_two(x, 2.)], [
         powers_of_two.reference(x, 2.)]
+    clipped, expected = x.copy(), x.copy()
+    clip.clip(clipped, -.5, .25)
+    clip.reference(expected, -.5, .25)
+    yield True, [clipped], [expected]
     yield True, [straight_through.sign(x)], [
         straight_through.sign_reference(x)]
     yield True, [straight_through.pass_inside(x, x[::-1], .5)], [

@@ -2,7 +2,9 @@
 
 import chainer
 from chainer import backend
+import numpy
 
+from quantized_net.kernels import clip
 from quantized_net.links import quantized_layer
 
 
@@ -51,7 +53,10 @@ class WeightClip(object):
                 continue
             xp = backend.get_array_module(x)
             with chainer.using_device(param.device):
-                xp.clip(x, self.low, self.high, out=x)
+                if xp is numpy:
+                    clip.clip(x, self.low, self.high)
+                else:
+                    xp.clip(x, self.low, self.high, out=x)
 
     def _select(self, model):
         if self.params is None:
