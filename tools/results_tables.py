@@ -209,6 +209,36 @@ def short_table():
     return '\n'.join(lines)
 
 
+def short_ternary_table():
+    """Trained ternary weights in the project's README: last epochs alone."""
+    lines = ['| network, data | ternary | epochs, float + ternary | accuracy '
+             '%, float | accuracy %, ternary | published (ternary) | seeds |',
+             '|---' * 7 + '|']
+    key = 'validation/main/accuracy'
+    folder = RESULTS / 'mnist_ttq'
+    before = read_runs(folder / 'float')
+    published = mnist_ternary.PUBLISHED['ternary']
+    for variant, what, figure in (
+            ('ternary', 'every layer', '%.2f (vinsis/ternary-quantization, '
+             'best of looks)' % (100 * published.value)),
+            ('ternary_paper_layers', 'all but first and last', '—')):
+        runs = read_runs(folder / variant)
+        lines.append('| ConvNet, MNIST | %s | %d + %d | %s | %s | %s | %d |'
+                     % (what, before[0].log[-1]['epoch'],
+                        runs[0].log[-1]['epoch'],
+                        spread([run.log[-1][key] for run in before]),
+                        spread([run.log[-1][key] for run in runs]), figure,
+                        len(runs)))
+    path = RESULTS / 'mnist_ttq_lenet' / 'lr-0.003' / 'seed0'
+    before, run = read_runs_at([path / 'float', path])
+    lines.append('| LeNet, MNIST | all but first and last | %d + %d | %s | %s '
+                 '| — | 1 |' % (
+                     before.log[-1]['epoch'], run.log[-1]['epoch'],
+                     *[spread([r.log[-1]['test/main/accuracy']])
+                       for r in (before, run)]))
+    return '\n'.join(lines)
+
+
 TABLES = {'mnist_qnn': mnist_qnn_table,
           'mnist_qnn_losses': mnist_qnn_losses_table,
           'mnist_ttq': mnist_ttq_table,
@@ -216,7 +246,8 @@ TABLES = {'mnist_qnn': mnist_qnn_table,
           'mnist_ttq_selection': selection_table,
           'mnist_ttq_lenet': mnist_ttq_lenet_table,
           'cifar10': cifar10_table,
-          'short': short_table}
+          'short': short_table,
+          'short_ternary': short_ternary_table}
 
 
 def main():
