@@ -144,6 +144,28 @@ def test_damaged_cache_is_refused_by_name(tmp_path, small, how):
         datasets.get_mnist(mirrors=())
 
 
+def test_no_changed_byte_of_the_cache_gives_a_traceback(tmp_path, small):
+    folder = lay_out(tmp_path / 'mirror', small)
+    parts = datasets.get_mnist(mirrors=['file://%s/' % folder])
+    path = os.path.join(chainer.dataset.get_dataset_directory(
+        'pfnet/chainer/mnist'), 'test.npz')
+    with open(path, 'rb') as f:
+        content = f.read()
+    refused = 0
+    for i in range(0, len(content), 3):
+        with open(path, 'wb') as f:
+            f.write(content[:i] + bytes([content[i] ^ 0x5a])
+                    + content[i + 1:])
+        try:
+            again = datasets.get_mnist(mirrors=())
+        except quantized_net.UserError as e:
+            assert 'test.npz' in str(e)
+            refused += 1
+        else:  # a byte that says nothing, such as a date
+            assert (again[1][3][0] == parts[1][3][0]).all()
+    assert refused > 20
+
+
 def test_auto_takes_the_digits_and_says_so(small, capsys):
     data = datasets.load('auto')
     assert data.name == 'digits'
