@@ -2,12 +2,14 @@
 """The first epochs of a run of train_cifar.py, beside PyTorch's.
 
     python benchmarks/cifar_curve.py RESULT --epochs 2
+    python benchmarks/cifar_curve.py RESULT --gradients
 
 trains the same network in PyTorch by the same recipe, from the same weights
 and over the same batches as the run in the folder RESULT (its options are in
 RESULT/args.json, its losses in RESULT/log), and prints both curves.  Floating
 point sums differ in their order, and training makes much of little: the
-curves part slowly.
+curves part slowly.  ``--gradients`` compares the gradients of the first batch
+instead, in double precision.
 """
 
 import argparse
@@ -19,6 +21,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [ROOT, os.path.join(ROOT, 'benchmarks')]
 
 import quantized_net  # noqa: E402, F401  (before chainer)
+from chainer import functions  # noqa: E402
 import numpy  # noqa: E402
 import torch  # noqa: E402
 from torch.nn import functional  # noqa: E402
@@ -33,7 +36,7 @@ from quantized_net.training import schedules  # noqa: E402
 
 
 def make_networks(args):
-    """The iterators and the PyTorch network, as the script starts."""
+    """The iterators and the two networks, as the script starts."""
     data = datasets.load_images(args.dataset, args.data_dir)
     # the same random numbers in the same order as train_cifar.py
     numpy.random.seed(args.seed)
@@ -58,7 +61,37 @@ def make_networks(args):
                                   ('avg_var', 'running_var')):
                     tensors['%s.%s' % (owner, its)].copy_(
                         torch.from_numpy(getattr(link, mine)))
-    return iterators, theirs
+    return iterators, ours, theirs
+
+
+def compare_gradients(ours, theirs, x, t):
+    """Prints the parameters whose gradients differ most, in float64."""
+    for link in ours.links():
+        for name in link._persistent:
+            value = getattr(link, name)
+            if getattr(value, 'dtype', None) == numpy.float32:
+                setattr(link, name, value.astype('d'))
+    for param in ours.params():
+        param.array = param.array.astype('d')
+    ours.cleargrads()
+    loss = functions.softmax_cross_entropy(ours(x.astype('d')), t)
+    loss.backward()
+    their_loss = functional.cross_entropy(
+        theirs.double()(torch.from_numpy(x.astype('d'))),
+        torch.from_numpy(t).long())
+    their_loss.backward()
+    print('loss %.15f, PyTorch %.15f' % (loss.array, their_loss.item()))
+    gradients = {name: p.grad.numpy()
+                 for name, p in theirs.named_parameters()}
+    differences = []
+    for name, param in ours.namedparams():
+        expected = gradients[torch_peers.torch_name(name)]
+        differences.append((float(
+            abs(param.grad - expected).max() / abs(expected).max()), name))
+    print('gradients of %d parameters: largest difference, divided by the '
+          'largest element' % len(differences))
+    for difference, name in sorted(differences, reverse=True)[:5]:
+        print('%.1e  %s' % (difference, name))
 
 
 def make_optimizer(args, network):
@@ -92,13 +125,17 @@ def main():
     parser.add_argument('result')
     parser.add_argument('--epochs', type=int, default=2)
     parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument('--gradients', action='store_true')
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     with open(os.path.join(options.result, 'args.json')) as f:
         args = argparse.Namespace(**json.load(f))
     with open(os.path.join(options.result, 'log')) as f:
         log = json.load(f)
-    (train, validation, _), network = make_networks(args)
+    (train, validation, _), ours, network = make_networks(args)
+    if options.gradients:
+        compare_gradients(ours, network, *train.next())
+        return
     network = network.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(args, network)
     rate = schedules.steps(args.lr, args.drops)
