@@ -4,7 +4,6 @@
 import _bootstrap  # noqa: F401  (first: finds the environment)
 
 import argparse
-import os
 
 import quantized_net  # before chainer, which it makes run
 from chainer import links as L
@@ -14,7 +13,6 @@ import numpy
 from quantized_net import convert
 from quantized_net import datasets
 from quantized_net import extensions as our_extensions
-from quantized_net import files
 from quantized_net import models
 from quantized_net import optimizers
 from quantized_net.training import arguments
@@ -22,7 +20,6 @@ from quantized_net.training import comparison
 from quantized_net.training import device as devices
 from quantized_net.training import run
 from quantized_net.training import schedules
-from quantized_net.training import snapshot
 from quantized_net.training import trainers
 
 N_VALIDATION = 5000  # of the 50,000; of the digits a tenth
@@ -169,20 +166,9 @@ def train_network(args, data, device, method, out, resume, init):
         trainers.add_evaluator(trainer, test_iter, 'test', device,
                                converter=datasets.to_device)
 
-    if resume:
-        snapshot.load(resume, trainer)
-    elif args.autoload:
-        snapshot.load_newest(out, trainer)
-    run.make_out(out)
-    files.write_json(os.path.join(out, 'args.json'), dict(
-        vars(args), script='train_cifar.py', dataset=data.name,
-        method=method, init=init, versions=arguments.versions()))
-
-    run.run(trainer)
-    log = trainer.get_extension('LogReport').log
-    print(comparison.cifar_table(args, method, data.name, log))
-    if init is not None:
-        print('\n%s' % quantized_net.summary(model))
+    trainers.run_to_end(
+        args, trainer, 'train_cifar.py', data.name, method, resume, init,
+        lambda log: comparison.cifar_table(args, method, data.name, log))
 
 
 if __name__ == '__main__':

@@ -4,7 +4,6 @@
 import _bootstrap  # noqa: F401  (first: finds the environment)
 
 import argparse
-import os
 
 import quantized_net  # before chainer, which it makes run
 import chainer
@@ -16,7 +15,6 @@ import numpy
 from quantized_net import convert
 from quantized_net import datasets
 from quantized_net import extensions as our_extensions
-from quantized_net import files
 from quantized_net import models
 from quantized_net import optimizer_hooks
 from quantized_net import optimizers
@@ -26,7 +24,6 @@ from quantized_net.training import comparison
 from quantized_net.training import device as devices
 from quantized_net.training import run
 from quantized_net.training import schedules
-from quantized_net.training import snapshot
 from quantized_net.training import trainers
 
 N_VALIDATION = 10000  # of the 60,000; of the digits a sixth
@@ -195,20 +192,9 @@ def train_network(args, data, device, method, out, resume, init=None):
     if args.validation:
         evaluate_on(test, 'test')
 
-    if resume:
-        snapshot.load(resume, trainer)
-    elif args.autoload:
-        snapshot.load_newest(out, trainer)
-    run.make_out(out)
-    files.write_json(os.path.join(out, 'args.json'), dict(
-        vars(args), script='train_mnist.py', dataset=data.name,
-        method=method, init=init, versions=arguments.versions()))
-
-    run.run(trainer)
-    log = trainer.get_extension('LogReport').log
-    print(comparison.table(args, method, data.name, log))
-    if init is not None:
-        print('\n%s' % quantized_net.summary(model))
+    trainers.run_to_end(
+        args, trainer, 'train_mnist.py', data.name, method, resume, init,
+        lambda log: comparison.table(args, method, data.name, log))
 
 
 if __name__ == '__main__':

@@ -20,8 +20,7 @@ def moments(x):
         return moments_reference(x)
     x = _rows(x)
     mean, variance = numpy.empty((2, x.shape[-1]), numpy.float32)
-    _call('quantized_net_channel_moments', x, _n(x), x.shape[-1], mean,
-          variance)
+    native.call('channel_moments', x, _n(x), x.shape[-1], mean, variance)
     return mean, variance
 
 
@@ -43,9 +42,10 @@ def normalize(x, center, scale, shift, residual=None, relu=False):
     rows = _rows(x)
     center, scale, shift = [
         numpy.ascontiguousarray(a) for a in (center, scale, shift)]
-    _call('quantized_net_batch_normalization', rows,
-          None if residual is None else _rows(residual), _n(rows),
-          rows.shape[-1], center, scale, shift, int(relu), y)
+    native.call(
+        'batch_normalization', rows,
+        None if residual is None else _rows(residual), _n(rows),
+        rows.shape[-1], center, scale, shift, int(relu), y)
     return y
 
 
@@ -68,9 +68,10 @@ def gradients(x, y, gy, mean, inv_std, gamma):
     mean, inv_std, gamma = [
         numpy.ascontiguousarray(a) for a in (mean, inv_std, gamma)]
     ggamma, gbeta = numpy.empty((2, len(gamma)), numpy.float32)
-    _call('quantized_net_batch_normalization_gradient', rows,
-          None if y is None else _rows(y), _rows(gy), _n(rows),
-          rows.shape[-1], mean, inv_std, gamma, gx, ggamma, gbeta)
+    native.call(
+        'batch_normalization_gradient', rows,
+        None if y is None else _rows(y), _rows(gy), _n(rows),
+        rows.shape[-1], mean, inv_std, gamma, gx, ggamma, gbeta)
     return gx, ggamma, gbeta
 
 
@@ -86,13 +87,6 @@ def _n(rows):
 def _empty(shape):
     return numpy.empty(shape, numpy.float32) if len(shape) == 2 else (
         layout.empty(shape))
-
-
-def _call(name, *args):
-    if getattr(native.library(), name)(*[
-            a.ctypes.data if isinstance(a, numpy.ndarray) else a
-            for a in args]):
-        raise MemoryError('no memory left for BatchNormalization')
 
 
 def moments_reference(x):

@@ -16,6 +16,29 @@ static size_t add_run(
     return n + 1;
 }
 
+/* What all the outputs see of an image, with its padding. */
+static struct frame input_frame(const struct sizes *s)
+{
+    return (struct frame){
+        (s->h_out - 1) * s->h_stride + (s->h_kernel - 1) * s->h_dilate + 1,
+        (s->w_out - 1) * s->w_stride + (s->w_kernel - 1) * s->w_dilate + 1,
+        s->h_pad, s->w_pad};
+}
+
+/* The runs of an output's taps in that frame; answers how many. */
+static size_t add_taps(
+    struct run *runs, const struct sizes *s, size_t channels)
+{
+    ptrdiff_t width = input_frame(s).width;
+    size_t n = 0;
+    for (ptrdiff_t i = 0; i < s->h_kernel; ++i)
+        for (ptrdiff_t j = 0; j < s->w_kernel; ++j)
+            n = add_run(
+                runs, n, (i * s->h_dilate * width + j * s->w_dilate)
+                    * (ptrdiff_t)channels, channels);
+    return n;
+}
+
 /* A product of framed images with packed weights, for a grid of outputs:
    the whole forward pass, or a phase of the gradient of the input. */
 struct product {
@@ -100,16 +123,13 @@ int quantized_net_convolution(
     size_t groups = (size_t)s->groups;
     size_t c_in = (size_t)s->c_in / groups, c_out = (size_t)s->c_out / groups;
     size_t taps = (size_t)(s->h_kernel * s->w_kernel);
-    ptrdiff_t width = (s->w_out - 1) * s->w_stride
-        + (s->w_kernel - 1) * s->w_dilate + 1;
-    ptrdiff_t height = (s->h_out - 1) * s->h_stride
-        + (s->h_kernel - 1) * s->h_dilate + 1;
+    struct frame frame = input_frame(s);
     struct product job = {
-        .x = *x_strides, .frame = {height, width, s->h_pad, s->w_pad},
+        .x = *x_strides, .frame = frame,
         .n = (size_t)s->n, .h_in = (size_t)s->h_in, .w_in = (size_t)s->w_in,
         .channels = c_in, .groups = groups, .images = x,
         .depth = taps * c_in, .blocks = make_blocks(c_out),
-        .row_step = s->h_stride * width * (ptrdiff_t)c_in,
+        .row_step = s->h_stride * frame.width * (ptrdiff_t)c_in,
         .column_step = s->w_stride * (ptrdiff_t)c_in, .y = y,
         .y_strides = {s->h_out * s->w_out * s->c_out, 1,
                       s->w_out * s->c_out, s->c_out},
@@ -120,12 +140,7 @@ int quantized_net_convolution(
     job.weights = calloc(groups * job.depth * whole + 1, sizeof(float));
     job.bias = calloc(groups * whole, sizeof(float));
     if (job.runs != NULL && job.weights != NULL && job.bias != NULL) {
-        for (ptrdiff_t i = 0; i < s->h_kernel; ++i)
-            for (ptrdiff_t j = 0; j < s->w_kernel; ++j)
-                job.n_runs = add_run(
-                    job.runs, job.n_runs,
-                    (i * s->h_dilate * width + j * s->w_dilate)
-                        * (ptrdiff_t)c_in, c_in);
+        job.n_runs = add_taps(job.runs, s, c_in);
         for (size_t o = 0; o < (size_t)s->c_out; ++o) {
             size_t group = o / c_out, step;
             float *to = packed(
@@ -337,19 +352,17 @@ int quantized_net_convolution_gradient_W(
     size_t groups = (size_t)s->groups;
     size_t c_in = (size_t)s->c_in / groups, c_out = (size_t)s->c_out / groups;
     size_t taps = (size_t)(s->h_kernel * s->w_kernel);
-    ptrdiff_t width = (s->w_out - 1) * s->w_stride
-        + (s->w_kernel - 1) * s->w_dilate + 1;
-    ptrdiff_t height = (s->h_out - 1) * s->h_stride
-        + (s->h_kernel - 1) * s->h_dilate + 1;
+    struct frame frame = input_frame(s);
     struct weight_gradient job = {
         .s = s, .x = *x_strides, .images = x, .gy = gy,
-        .frame = {height, width, s->h_pad, s->w_pad}, .depth = taps * c_in,
+        .frame = frame, .depth = taps * c_in,
         .c_in = c_in, .blocks = make_blocks(c_out)};
     size_t size = groups * job.depth * job.blocks.whole;
     int failed = -1, threads = quantized_net_threads();
     job.parts = n_parts(s, size);
     job.tasks_of_part = groups * n_blocks(&job.blocks);
-    job.x_size = round_up((size_t)(height * width) * c_in + 1, 16);
+    job.x_size = round_up(
+        (size_t)(frame.height * frame.width) * c_in + 1, 16);
     job.scratch_size = job.x_size + round_up(
         (size_t)(s->h_out * s->w_out) * 4 * job.blocks.lanes, 16);
     job.runs = malloc((taps + 1) * sizeof(struct run));
@@ -357,12 +370,7 @@ int quantized_net_convolution_gradient_W(
     job.scratch = calloc(
         job.scratch_size * (size_t)threads, sizeof(float));
     if (job.runs != NULL && job.totals != NULL && job.scratch != NULL) {
-        for (ptrdiff_t i = 0; i < s->h_kernel; ++i)
-            for (ptrdiff_t j = 0; j < s->w_kernel; ++j)
-                job.n_runs = add_run(
-                    job.runs, job.n_runs,
-                    (i * s->h_dilate * width + j * s->w_dilate)
-                        * (ptrdiff_t)c_in, c_in);
+        job.n_runs = add_taps(job.runs, s, c_in);
         quantized_net_parallel(
             do_weight_gradient, &job, job.parts * job.tasks_of_part,
             threads);

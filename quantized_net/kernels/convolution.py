@@ -36,9 +36,8 @@ def convolution(x, W, b, geometry, out_size):
     y = layout.empty((len(x), len(W)) + tuple(out_size))
     W = numpy.ascontiguousarray(W)
     b = None if b is None else numpy.ascontiguousarray(b)
-    _call('quantized_net_convolution',
-          _sizes(x.shape, y.shape, geometry), x.ctypes.data, _strides(x),
-          W.ctypes.data, None if b is None else b.ctypes.data, y.ctypes.data)
+    native.call('convolution', _sizes(x.shape, y.shape, geometry), x,
+                _strides(x), W, b, y)
     return y
 
 
@@ -60,9 +59,9 @@ def gradient_x(gy, W, geometry, in_size):
     gx = layout.empty(
         (len(gy), W.shape[1] * geometry.groups) + tuple(in_size))
     W = numpy.ascontiguousarray(W)
-    _call('quantized_net_convolution_gradient_x',
-          _sizes(gx.shape, gy.shape, geometry), gy.ctypes.data, _strides(gy),
-          W.ctypes.data, gx.ctypes.data)
+    native.call('convolution_gradient_x',
+                _sizes(gx.shape, gy.shape, geometry), gy, _strides(gy), W,
+                gx)
     return gx
 
 
@@ -83,15 +82,10 @@ def gradient_W(x, gy, geometry):
     gW = numpy.empty((gy.shape[1], x.shape[1] // geometry.groups)
                      + tuple(geometry.kernel), numpy.float32)
     gy_last = layout.channels_last(gy)
-    _call('quantized_net_convolution_gradient_W',
-          _sizes(x.shape, gy.shape, geometry), x.ctypes.data, _strides(x),
-          gy_last.ctypes.data, gW.ctypes.data)
+    native.call('convolution_gradient_W',
+                _sizes(x.shape, gy.shape, geometry), x, _strides(x), gy_last,
+                gW)
     return gW
-
-
-def _call(name, *args):
-    if getattr(native.library(), name)(*args):
-        raise MemoryError('no memory left for a convolution')
 
 
 def _sizes(in_shape, out_shape, g):

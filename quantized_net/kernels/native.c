@@ -259,8 +259,7 @@ static CLONES void do_ternary_gradient(void *work, size_t chunk, int worker)
     }
 }
 
-/* gW, and the sums of g over the positive and the negative weights.  Answers
-   whether there was memory. */
+/* gW, and the sums of g over the positive and the negative weights. */
 int quantized_net_ternary_gradient(
     const float *g, const int8_t *codes, float *gW, size_t n, float Wp,
     float Wn, double *sums)
@@ -269,7 +268,7 @@ int quantized_net_ternary_gradient(
         .g = g, .codes = codes, .y = gW, .n = n, .scalars = {Wp, Wn},
         .sums = malloc(2 * n_chunks(n) * sizeof(double))};
     if (pass.sums == NULL)
-        return 0;
+        return -1;
     go_over(do_ternary_gradient, &pass);
     sums[0] = sums[1] = 0;
     for (size_t chunk = 0; chunk < n_chunks(n); ++chunk) {
@@ -277,7 +276,7 @@ int quantized_net_ternary_gradient(
         sums[1] += pass.sums[2 * chunk + 1];
     }
     free(pass.sums);
-    return 1;
+    return 0;
 }
 
 /* Python looks for it on an import; the library is loaded by ctypes. */

@@ -35,6 +35,20 @@ def takes(*arrays):
         for a in arrays if a is not None)
 
 
+def call(name, *args):
+    """Calls a compiled kernel that answers whether memory was lacking.
+
+    Args:
+        name (str): As in the table of signatures.
+        args: Numbers, arrays (for their addresses) and ``None``.
+
+    """
+    if getattr(library(), 'quantized_net_' + name)(*[
+            a.ctypes.data if isinstance(a, numpy.ndarray) else a
+            for a in args]):
+        raise MemoryError('no memory left for %s' % name.replace('_', ' '))
+
+
 def set_threads(n):
     """Sets how many threads the compiled kernels use.
 

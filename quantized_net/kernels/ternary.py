@@ -52,10 +52,8 @@ def ternary_gradient(g, codes, Wp, Wn):
         return ternary_gradient_reference(g, codes, Wp, Wn)
     g = numpy.asarray(g, order='C')
     gW, sums = numpy.empty_like(g), numpy.empty(2)
-    if not native.library().quantized_net_ternary_gradient(
-            g.ctypes.data, codes.ctypes.data, gW.ctypes.data, g.size,
-            float(Wp), float(Wn), sums.ctypes.data):
-        raise MemoryError
+    native.call('ternary_gradient', g, codes, gW, g.size, float(Wp),
+                float(Wn), sums)
     return gW, sums[0], sums[1]
 
 

@@ -246,7 +246,7 @@ static int run_winograd(struct winograd *job)
     return failed;
 }
 
-/* Images that go together, with two parts for every thread. */
+/* Images that go together: there are to be sixteen parts for the threads. */
 static size_t most_images(int64_t n)
 {
     return ((size_t)n + 15) / 16;

@@ -2,9 +2,9 @@
 
 import chainer
 from chainer.optimizers import adam
-import numpy
 
 from quantized_net import kernels
+from quantized_net.kernels import layout
 
 
 class _AdamRule(adam.AdamRule):
@@ -15,20 +15,13 @@ class _AdamRule(adam.AdamRule):
             return
         arrays = param.array, param.grad, self.state['m'], self.state['v']
         if (hp.amsgrad or hp.adabound or hp.weight_decay_rate
-                or not _are_plain(*arrays)):
+                or not layout.are_contiguous_floats(*arrays)):
             super(_AdamRule, self).update_core_cpu(param)
             return
         self._check_eps(param.dtype.type)
         kernels.adam_update(
             *arrays, 1.0 - hp.beta1, 1.0 - hp.beta2, hp.eps, self.alpha_t,
             hp.eta)
-
-
-def _are_plain(*arrays):
-    return all(
-        type(a) is numpy.ndarray and a.flags.c_contiguous
-        and a.dtype == arrays[0].dtype and a.dtype.char in 'fd'
-        for a in arrays)
 
 
 class Adam(chainer.optimizers.Adam):

@@ -2,9 +2,9 @@
 
 import chainer
 from chainer.optimizers import momentum_sgd
-import numpy
 
 from quantized_net import kernels
+from quantized_net.kernels import layout
 
 
 class _MomentumSGDRule(momentum_sgd.MomentumSGDRule):
@@ -15,9 +15,7 @@ class _MomentumSGDRule(momentum_sgd.MomentumSGDRule):
         if param.grad is None:
             return
         arrays = param.array, param.grad, self.state['v']
-        if all(type(a) is numpy.ndarray and a.flags.c_contiguous
-               and a.dtype == arrays[0].dtype and a.dtype.char in 'fd'
-               for a in arrays):
+        if layout.are_contiguous_floats(*arrays):
             kernels.momentum_sgd_update(
                 *arrays, self.hyperparam.lr, self.hyperparam.momentum,
                 self.weight_decay)

@@ -10,6 +10,9 @@ from quantized_net import errors
 from quantized_net import extensions as our_extensions
 from quantized_net import files
 from quantized_net import plots
+from quantized_net.summary import summary
+from quantized_net.training import arguments
+from quantized_net.training import run
 from quantized_net.training import snapshot
 
 
@@ -64,6 +67,37 @@ def build(args, updater, model, out, header, title, settings, curves,
     if os.isatty(1):
         trainer.extend(extensions.ProgressBar(update_interval=10))
     return trainer
+
+
+def run_to_end(args, trainer, script, data_name, method, resume, init,
+               make_table):
+    """Runs a trainer, from a snapshot where there is one, and reports.
+
+    Args:
+        args: Options of the script, which go to ``args.json``.
+        trainer (~chainer.training.Trainer): As :func:`build` makes it.
+        script (str): Name of the script.
+        data_name (str): Of the data set that was taken.
+        method (str): How the network is quantized.
+        resume (str or None): Snapshot to go on from.
+        init (str or None): Float snapshot that a ternary network began with.
+        make_table (callable): From the log to the closing table.
+
+    """
+    if resume:
+        snapshot.load(resume, trainer)
+    elif args.autoload:
+        snapshot.load_newest(trainer.out, trainer)
+    run.make_out(trainer.out)
+    files.write_json(os.path.join(trainer.out, 'args.json'), dict(
+        vars(args), script=script, dataset=data_name, method=method,
+        init=init, versions=arguments.versions()))
+
+    run.run(trainer)
+    print(make_table(trainer.get_extension('LogReport').log))
+    if init is not None:
+        print('\n%s' % summary(
+            trainer.updater.get_optimizer('main').target))
 
 
 def add_evaluator(trainer, iterator, name, device,
