@@ -8,13 +8,10 @@ import numpy
 import pytest
 
 from quantized_net import functions
+from testing import assert_close, to_cpu
 
 TOLERANCE = {'e': 2e-2, 'f': 1e-4, 'd': 1e-10}
 SHAPES = [(6, 5), (4, 3, 5, 2), (40, 70), (3, 2, 1, 1), (5, 3, 4)]
-
-
-def to_cpu(x):
-    return chainer.get_device('@numpy').send(getattr(x, 'array', x))
 
 
 def draw(shape, dtype, low=-1):
@@ -37,15 +34,6 @@ def chainers_fixed(*args, residual=None, relu=False, **options):
 
 BOTH = chainers, functions.batch_normalization
 BOTH_FIXED = chainers_fixed, functions.fixed_batch_normalization
-
-
-def assert_close(results, tolerance):
-    expected, found = [[to_cpu(r) for r in part] for part in results]
-    assert len(expected) == len(found)
-    for a, b in zip(expected, found):
-        assert a.shape == b.shape and a.dtype == b.dtype
-        numpy.testing.assert_allclose(
-            b, a, tolerance, tolerance * max(abs(a).max(), 1))
 
 
 def arrays_of(shape, dtype, with_residual):

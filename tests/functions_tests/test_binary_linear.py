@@ -9,12 +9,9 @@ import numpy
 import pytest
 
 from quantized_net import functions
+from testing import assert_close
 
 TOLERANCE = {'e': 2e-2, 'f': 2e-5, 'd': 1e-10}
-
-
-def to_cpu(x):
-    return chainer.get_device('@numpy').send(getattr(x, 'array', x))
 
 
 def signs_of(shape, dtype):
@@ -30,17 +27,9 @@ def both(device, arrays, compute, **options):
     """What Chainer's function gives, and ours."""
     for function in F.linear, functools.partial(
             functions.binary_linear, **options):
-        yield [to_cpu(r) for r in compute(function, *[
+        yield compute(function, *[
             None if a is None else chainer.Variable(device.send(a.copy()))
-            for a in arrays])]
-
-
-def assert_close(expected, found, tolerance):
-    assert len(expected) == len(found)
-    for a, b in zip(expected, found):
-        assert a.shape == b.shape and a.dtype == b.dtype
-        numpy.testing.assert_allclose(
-            b, a, tolerance, tolerance * max(abs(a).max(), 1))
+            for a in arrays])
 
 
 @pytest.mark.parametrize('n,n_in,n_out', [
@@ -61,8 +50,8 @@ def test_output_and_gradients(
         return [y, x.grad, W.grad] + ([] if b is None else [b.grad])
 
     assert_close(
-        *both(device, (x, W, b if with_bias else None), compute,
-              binary_input=binary_input), TOLERANCE[dtype])
+        both(device, (x, W, b if with_bias else None), compute,
+             binary_input=binary_input), TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize('dtype', ['e', 'f', 'd'])
@@ -79,8 +68,8 @@ def test_second_gradients(device, dtype, binary_input):
                                     for a in (ggx, ggW)])
         return [gx, gW, x.grad, W.grad, gy.grad]
 
-    assert_close(*both(device, (x, W, gy), compute,
-                       binary_input=binary_input), TOLERANCE[dtype])
+    assert_close(both(device, (x, W, gy), compute,
+                      binary_input=binary_input), TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize('shape,n_batch_axes,n_in', [
@@ -90,7 +79,7 @@ def test_batch_axes(device, shape, n_batch_axes, n_in):
     y, z = [function(*[device.send(a) for a in (x, W, b)],
                      n_batch_axes=n_batch_axes)
             for function in (F.linear, functions.binary_linear)]
-    assert_close([to_cpu(y)], [to_cpu(z)], 2e-5)
+    assert_close([[y], [z]], 2e-5)
 
 
 def test_binary_operands_are_exact():

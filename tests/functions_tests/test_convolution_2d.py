@@ -8,6 +8,7 @@ import numpy
 import pytest
 
 from quantized_net import functions
+from testing import assert_close, to_cpu
 
 TOLERANCE = {'e': 2e-2, 'f': 2e-5, 'd': 1e-10}
 
@@ -22,10 +23,6 @@ CASES = [
     ((2, 3, 9, 9), (5, 3, 2, 2), {'stride': 4, 'dilate': (1, 2)})]
 
 
-def to_cpu(x):
-    return chainer.get_device('@numpy').send(getattr(x, 'array', x))
-
-
 def draw(shape, dtype):
     return numpy.random.uniform(-1, 1, shape).astype(dtype)
 
@@ -33,17 +30,9 @@ def draw(shape, dtype):
 def both(device, arrays, compute):
     """What Chainer's function gives, and ours."""
     for function in (F.convolution_2d, functions.convolution_2d):
-        yield [to_cpu(r) for r in compute(function, *[
+        yield compute(function, *[
             None if a is None else chainer.Variable(device.send(a.copy()))
-            for a in arrays])]
-
-
-def assert_close(expected, found, tolerance):
-    assert len(expected) == len(found)
-    for a, b in zip(expected, found):
-        assert a.shape == b.shape and a.dtype == b.dtype
-        numpy.testing.assert_allclose(
-            b, a, tolerance, tolerance * max(abs(a).max(), 1))
+            for a in arrays])
 
 
 @pytest.mark.parametrize('x_shape,W_shape,options', CASES)
@@ -61,7 +50,7 @@ def test_output_and_gradients(device, x_shape, W_shape, options, dtype,
         y.backward()
         return [y, x.grad, W.grad] + ([] if b is None else [b.grad])
 
-    assert_close(*both(device, (x, W, b if with_bias else None), compute),
+    assert_close(both(device, (x, W, b if with_bias else None), compute),
                  TOLERANCE[dtype])
 
 
@@ -81,7 +70,7 @@ def test_second_gradients(device, x_shape, W_shape, options, dtype):
                                     for a in (ggx, ggW)])
         return gx, gW, gb, x.grad, W.grad, gy.grad
 
-    assert_close(*both(device, (x, W, b, gy), compute), TOLERANCE[dtype])
+    assert_close(both(device, (x, W, b, gy), compute), TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize('x_shape,W_shape,options', CASES[::2])
@@ -108,7 +97,7 @@ def test_gradient_of_one_input_only(device, of):
         assert [v.grad is None for v in variables].count(False) == 1
         return y, variables[of].grad
 
-    assert_close(*both(device, arrays, compute), 1e-5)
+    assert_close(both(device, arrays, compute), 1e-5)
 
 
 @pytest.mark.parametrize('dtypes', ['fd', 'df', 'ef', 'fe'])
@@ -121,7 +110,7 @@ def test_mixed_types(device, dtypes):
         y.backward()
         return y, x.grad, W.grad
 
-    assert_close(*both(device, (x, W), compute),
+    assert_close(both(device, (x, W), compute),
                  2e-2 if 'e' in dtypes else 1e-5)
 
 
@@ -139,7 +128,7 @@ def test_strided_inputs(device):
             device.send(gy)[:, ::-1, :-2, :-2])])
         return y, whole.grad, W.grad
 
-    assert_close(*both(device, (whole, W), compute), 1e-5)
+    assert_close(both(device, (whole, W), compute), 1e-5)
 
 
 @pytest.mark.parametrize('n', [0, 1])

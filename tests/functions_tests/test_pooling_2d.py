@@ -8,6 +8,7 @@ import numpy
 import pytest
 
 from quantized_net import functions
+from testing import assert_close
 
 TOLERANCE = {'e': 5e-3, 'f': 1e-5, 'd': 1e-12}
 
@@ -21,22 +22,10 @@ CASES = [
     ((1, 2, 20, 34), {'ksize': 17})]
 
 
-def to_cpu(x):
-    return chainer.get_device('@numpy').send(getattr(x, 'array', x))
-
-
 def draw(shape, dtype):
     """No two values of it are near each other."""
     n = int(numpy.prod(shape))
     return (numpy.random.permutation(n).reshape(shape) / n).astype(dtype)
-
-
-def assert_close(results, tolerance):
-    expected, found = [[to_cpu(r) for r in part] for part in results]
-    assert len(expected) == len(found)
-    for a, b in zip(expected, found):
-        assert a.shape == b.shape and a.dtype == b.dtype
-        numpy.testing.assert_allclose(b, a, tolerance, tolerance)
 
 
 KINDS = {

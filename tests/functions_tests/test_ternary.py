@@ -5,12 +5,9 @@ import numpy
 import pytest
 
 from quantized_net import functions
+from testing import to_cpu
 
 SHAPES = [(1,), (7,), (5, 3), (4, 3, 3, 2)]
-
-
-def to_cpu(x):
-    return chainer.get_device('@numpy').send(getattr(x, 'array', x))
 
 
 def make(device, shape, dtype='f', Wp=.8, Wn=1.3):

@@ -22,14 +22,6 @@ def shape(request):
     return request.param
 
 
-@pytest.fixture
-def threads():
-    """Sets the number of threads."""
-    before = native.library().quantized_net_threads()
-    yield native.set_threads
-    native.set_threads(before)
-
-
 def draw(shape, last=False):
     x = numpy.random.uniform(-1, 1, shape).astype('f')
     return x if not last or x.ndim == 2 else numpy.ascontiguousarray(

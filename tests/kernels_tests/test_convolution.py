@@ -159,14 +159,6 @@ def level(request):
         set_level(2)
 
 
-@pytest.fixture
-def threads():
-    """Sets the number of threads."""
-    before = native.library().quantized_net_threads()
-    yield native.set_threads
-    native.set_threads(before)
-
-
 @needs_native
 def test_agrees_with_the_reference(case, level):
     arrays = case.draw()

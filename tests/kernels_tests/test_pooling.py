@@ -38,14 +38,6 @@ def case(request):
         for args in zip(shape[2:], kernel, stride, pad)), shape
 
 
-@pytest.fixture
-def threads():
-    """Sets the number of threads."""
-    before = native.library().quantized_net_threads()
-    yield native.set_threads
-    native.set_threads(before)
-
-
 def draw(shape, kind='uniform'):
     if kind == 'ties':
         return numpy.random.randint(-2, 3, shape).astype('f')

@@ -6,10 +6,7 @@ import numpy
 import pytest
 
 from quantized_net import links
-
-
-def to_cpu(x):
-    return chainer.get_device('@numpy').send(getattr(x, 'array', x))
+from testing import to_cpu
 
 
 def assert_close(expected, found, tolerance=1e-4):
