@@ -1,48 +1,16 @@
 """train_cifar.py as a user runs it."""
 
+import functools
 import json
-import os
-import pathlib
-import random
 import re
-import subprocess
-import sys
-import time
 
-import numpy
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-SCRIPT = str(ROOT / 'train_cifar.py')
+import scripts
+
 SMALL = ['--dataset', 'digits', '--epoch', '1', '--lr', '0.02']
 
-
-def environment():
-    return dict(os.environ, OMP_NUM_THREADS='1')
-
-
-def run(*args):
-    return subprocess.run(
-        [sys.executable, SCRIPT, *args], capture_output=True, text=True,
-        timeout=300, env=environment())
-
-
-def rows_of(out):
-    return [{k: v for k, v in row.items() if k != 'elapsed_time'}
-            for row in json.loads((out / 'log').read_text())]
-
-
-def assert_same_run(a, b):
-    last = max(a.glob('snapshot_iter_*'),
-               key=lambda p: int(p.name.rsplit('_', 1)[1])).name
-    with numpy.load(str(a / last)) as x, numpy.load(str(b / last)) as y:
-        # the whole run has no TimeBudget
-        assert set(x.files) == {
-            name for name in y.files if 'TimeBudget' not in name}
-        for name in x.files:
-            if 'log' not in name.lower() and 'elapsed' not in name:
-                numpy.testing.assert_array_equal(x[name], y[name], name)
-    assert rows_of(a) == rows_of(b)
+run = functools.partial(scripts.run, 'train_cifar.py')
 
 
 @pytest.fixture(scope='module')
@@ -67,7 +35,7 @@ def test_one_command_trains_both(tmp_path):
                      done.stdout)
     assert 'no published figure' in done.stdout  # the digits are no CIFAR
     assert '13.74 times smaller' in done.stdout
-    rows = rows_of(tmp_path)
+    rows = scripts.rows_of(tmp_path)
     assert [row['epoch'] for row in rows] == [1, 2]
     # the classifier is ternary, the first convolution is not
     assert 'linear/Wp' in rows[0] and 'conv0/Wp' not in rows[0]
@@ -86,29 +54,16 @@ def test_layers_and_decay(tmp_path, float_run, options, ternary, decayed):
     done = run(*SMALL, *options, '--weight-decay', '5', '--lr', '1e-4',
                '--init', float_run, '--out', str(tmp_path))
     assert done.returncode == 0, done.stderr
-    row, = rows_of(tmp_path)
+    row, = scripts.rows_of(tmp_path)
     assert ('linear/Wp' in row) == (ternary == 'linear')
     # twelve steps along 5 Wp, with momentum, take about two percent
     assert (row['res2/0/conv2/Wp'] < .99) == decayed
 
 
 def test_kill_and_resume_is_one_run(tmp_path, float_run):
-    options = [*SMALL, '--epoch', '2', '--init', float_run]
-    whole, pieces = tmp_path / 'whole', tmp_path / 'pieces'
-    assert run(*options, '--out', str(whole)).returncode == 0
-    process = subprocess.Popen(
-        [sys.executable, SCRIPT, *options, '--out', str(pieces)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
-    deadline = time.monotonic() + 120
-    while not list(pieces.glob('snapshot_iter_*')):
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(.01)
-    time.sleep(random.Random().uniform(0, 1))
-    process.kill()
-    process.communicate()
-    done = run(*options, '--out', str(pieces), '--autoload')
-    assert done.returncode == 0, done.stderr
-    assert_same_run(whole, pieces)
+    scripts.assert_kill_and_resume_is_one_run(
+        tmp_path, 'train_cifar.py', *SMALL, '--epoch', '2', '--init',
+        float_run)
 
 
 def test_pieces_of_a_time_budget_are_one_run(tmp_path):
@@ -126,7 +81,7 @@ def test_pieces_of_a_time_budget_are_one_run(tmp_path):
                 done.stderr)
         assert 'Traceback' not in done.stderr
     assert statuses[-1] == 0 and 75 in statuses
-    assert_same_run(whole, pieces)
+    scripts.assert_same_run(whole, pieces)
 
 
 def bad_input(tmp_path):

@@ -1,45 +1,19 @@
 """train_mnist.py as a user runs it."""
 
+import functools
 import json
 import os
-import pathlib
-import random
 import re
 import signal
-import subprocess
-import sys
-import time
 
 import numpy
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-SCRIPT = str(ROOT / 'train_mnist.py')
+import scripts
+
 SMALL = ['--dataset', 'digits', '--unit', '32', '--epoch', '3']
 
-
-def environment():
-    return dict(os.environ, OMP_NUM_THREADS='1')
-
-
-def run(*args, cwd=None):
-    return subprocess.run(
-        [sys.executable, SCRIPT, *args], capture_output=True, text=True,
-        timeout=300, cwd=cwd, env=environment())
-
-
-def arrays(path):
-    with numpy.load(str(path)) as archive:
-        return {name: archive[name] for name in archive.files}
-
-
-def assert_same_snapshot(a, b):
-    a, b = arrays(a), arrays(b)
-    assert set(a) == set(b)
-    for name in a:
-        if 'log' in name.lower() or 'elapsed' in name:
-            continue  # holds elapsed seconds
-        numpy.testing.assert_array_equal(a[name], b[name], name)
+run = functools.partial(scripts.run, 'train_mnist.py')
 
 
 @pytest.mark.parametrize('method', ['qnn', 'bnn', 'float'])
@@ -80,8 +54,7 @@ def test_table_and_files(tmp_path, method):
 def test_same_seed_same_run(tmp_path):
     for name in ('a', 'b'):
         assert run(*SMALL, '--out', str(tmp_path / name)).returncode == 0
-    assert_same_snapshot(tmp_path / 'a' / 'snapshot_iter_44',
-                         tmp_path / 'b' / 'snapshot_iter_44')
+    scripts.assert_same_run(tmp_path / 'a', tmp_path / 'b')
 
 
 def test_validation(tmp_path):
@@ -93,41 +66,15 @@ def test_validation(tmp_path):
 @pytest.mark.parametrize('times', range(
     int(os.environ.get('QUANTIZED_NET_KILLS', 2))))
 def test_kill_and_resume_is_one_run(tmp_path, times):
-    options = ['--dataset', 'digits', '--unit', '64', '--epoch', '8']
-    whole, pieces = tmp_path / 'whole', tmp_path / 'pieces'
-    assert run(*options, '--out', str(whole)).returncode == 0
-    process = subprocess.Popen(
-        [sys.executable, SCRIPT, *options, '--out', str(pieces)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
-    deadline = time.monotonic() + 120
-    while not list(pieces.glob('snapshot_iter_*')):
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(.01)
-    time.sleep(random.Random().uniform(0, .8))
-    process.kill()
-    process.communicate()
-    done = run(*options, '--out', str(pieces), '--autoload')
-    assert done.returncode == 0, done.stderr
-    last = 'snapshot_iter_%d' % max(
-        int(p.name.rsplit('_', 1)[1]) for p in whole.glob('snapshot_iter_*'))
-    assert_same_snapshot(whole / last, pieces / last)
-    assert rows_of(whole) == rows_of(pieces)
-
-
-def rows_of(out):
-    return [{k: v for k, v in row.items() if k != 'elapsed_time'}
-            for row in json.loads((out / 'log').read_text())]
+    scripts.assert_kill_and_resume_is_one_run(
+        tmp_path, 'train_mnist.py', '--dataset', 'digits', '--unit', '64',
+        '--epoch', '8')
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, SCRIPT, '--dataset', 'digits', '--epoch', '500',
-         '--out', str(tmp_path)], stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, env=environment())
-    deadline = time.monotonic() + 120
-    while not (tmp_path / 'log').exists():
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(.05)
+    process = scripts.start(
+        'train_mnist.py', '--dataset', 'digits', '--epoch', '500', '--out',
+        tmp_path, until=tmp_path / 'log')
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130

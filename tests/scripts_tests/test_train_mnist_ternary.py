@@ -1,27 +1,15 @@
 """train_mnist.py with ternary weights, as a user runs it."""
 
-import json
-import os
-import pathlib
-import subprocess
-import sys
+import functools
 
 import numpy
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+import scripts
+
 SMALL = ['--dataset', 'digits', '--model', 'convnet', '--epoch', '1']
 
-
-def run(*args):
-    return subprocess.run(
-        [sys.executable, str(ROOT / 'train_mnist.py'), *args],
-        capture_output=True, text=True, timeout=300,
-        env=dict(os.environ, OMP_NUM_THREADS='1'))
-
-
-def log(path):
-    return json.loads((path / 'log').read_text())
+run = functools.partial(scripts.run, 'train_mnist.py')
 
 
 @pytest.fixture(scope='module')
@@ -39,8 +27,8 @@ def test_one_command_trains_both(tmp_path):
     assert '# method: float' in done.stdout
     assert '# method: ttq' in done.stdout
     assert 'times smaller' in done.stdout
-    rows = log(tmp_path)
-    assert len(log(tmp_path / 'float')) == len(rows) == 2
+    rows, log = scripts.rows_of(tmp_path), (tmp_path / 'log').read_text()
+    assert len(scripts.rows_of(tmp_path / 'float')) == len(rows) == 2
     for layer in ('conv1', 'conv2', 'fc'):
         row = rows[-1]
         assert row[layer + '/Wp'] != row[layer + '/Wn']
@@ -52,7 +40,7 @@ def test_one_command_trains_both(tmp_path):
     again = run(*SMALL, '--epoch', '2', '--method', 'ttq', '--out',
                 str(tmp_path), '--autoload')
     assert again.returncode == 0, again.stderr
-    assert log(tmp_path) == rows
+    assert (tmp_path / 'log').read_text() == log
 
 
 def test_resume_of_either_half(tmp_path):
@@ -62,12 +50,13 @@ def test_resume_of_either_half(tmp_path):
                   str(tmp_path / 'snapshot_iter_15'))
     assert ternary.returncode == 0, ternary.stderr
     assert '# method: float' not in ternary.stdout
-    assert len(log(tmp_path)) == 2
-    assert len(log(tmp_path / 'float')) == 1
+    assert len(scripts.rows_of(tmp_path)) == 2
+    assert len(scripts.rows_of(tmp_path / 'float')) == 1
     both = run(*options, '--epoch', '2', '--resume',
                str(tmp_path / 'float' / 'snapshot_iter_15'))
     assert both.returncode == 0, both.stderr
-    assert len(log(tmp_path)) == len(log(tmp_path / 'float')) == 2
+    for out in tmp_path, tmp_path / 'float':
+        assert len(scripts.rows_of(out)) == 2
 
 
 @pytest.mark.parametrize('options', [
@@ -79,7 +68,7 @@ def test_resume_of_either_half(tmp_path):
 def test_variants(tmp_path, float_run, options):
     done = run(*SMALL, *options, '--init', float_run, '--out', str(tmp_path))
     assert done.returncode == 0, done.stderr
-    row = log(tmp_path)[0]
+    row = scripts.rows_of(tmp_path)[0]
     assert row['main/loss'] < 10
     if '--fixed-scales' in options:
         assert row['fc/Wp'] == row['fc/Wn'] == 1
