@@ -125,7 +125,7 @@ def quantile_threshold(W, sparsity):
             those become zero (more where magnitudes tie, and none at 0).
 
     Returns:
-        :ref:`ndarray`: Of shape (), on the device of ``W``; -1 for none.
+        :ref:`ndarray`: Of shape (), on the device of ``W``.
 
     .. seealso:: arXiv:1612.01064, section 4 (constant sparsity).
 
@@ -133,8 +133,7 @@ def quantile_threshold(W, sparsity):
     xp = backend.get_array_module(W)
     n = int(round(sparsity * W.size))
     if n == 0:
-        # nothing is inside: |W| > -1 would put every weight on both sides,
-        # so zero itself is the only thing that is left at zero
+        # only weights that are zero themselves stay so
         return xp.zeros((), W.dtype)
     return xp.partition(xp.abs(W).ravel(), n - 1)[n - 1]
 
