@@ -1,10 +1,8 @@
 """Quantized networks in Chainer: ternary, binary and low-precision."""
 
-import os
+from quantized_net import _process
 
-# OpenBLAS's threads wait for more work with the processor busy, 20 ms and
-# longer, in the way of our own.  It looks when NumPy is first imported.
-os.environ.setdefault('OPENBLAS_THREAD_TIMEOUT', '4')
+_process.settle()  # before NumPy is imported
 
 from quantized_net import _compat  # noqa: E402
 

@@ -23,7 +23,7 @@ class _BatchNormalization(function_node.FunctionNode):
     def forward(self, inputs):
         x, gamma, beta = inputs[:3]
         residual = inputs[3] if len(inputs) == 4 else None
-        self.retain_inputs((0, 1))
+        self.retain_inputs((0, 1, 2))
         if self.relu:
             self.retain_outputs((0,))
         self.mean, variance = kernels.moments(x)
@@ -39,13 +39,18 @@ class _BatchNormalization(function_node.FunctionNode):
             x, self.mean, gamma * self.inv_std, beta, residual, self.relu),
 
     def backward(self, indexes, grad_outputs):
-        x, gamma = self.get_retained_inputs()
+        return self.backward_accumulate(
+            indexes, grad_outputs, (None,) * len(indexes))
+
+    def backward_accumulate(self, indexes, grad_outputs, grad_inputs):
+        x, gamma, beta = self.get_retained_inputs()
         gy, = grad_outputs
-        y = self.get_retained_outputs()[0] if self.relu else None
-        if y is not None and (
-                3 in indexes or chainer.config.enable_backprop):
+        before = dict(zip(indexes, grad_inputs))
+        relu = self.relu
+        if relu and (len(self.inputs) == 4 or chainer.config.enable_backprop):
+            y, = self.get_retained_outputs()
             gy = gy * (y.array > 0).astype(gy.dtype)
-            y = None
+            relu = False
         if chainer.config.enable_backprop:
             # Chainer's own can be differentiated once more
             axis = (0,) + tuple(range(2, x.ndim))
@@ -55,11 +60,16 @@ class _BatchNormalization(function_node.FunctionNode):
                 chainer_normalization.GeneralBatchNormalizationImpl(), None,
             ).apply((x, gamma, gy))
         else:
+            # the gradient of a shortcut beside it, in the same pass
+            added = before.pop(0, None)
             gradients = [chainer.as_variable(g) for g in kernels.gradients(
-                x.array, None if y is None else y.array, gy.array, self.mean,
-                self.inv_std, gamma.array)]
+                x.array, gy.array, self.mean, self.inv_std, gamma.array,
+                beta.array if relu else None,
+                None if added is None else added.array)]
         gradients = tuple(gradients) + (gy,)
-        return tuple(gradients[i] for i in indexes)
+        return tuple(
+            gradients[i] if before.get(i) is None
+            else gradients[i] + before[i] for i in indexes)
 
 
 def batch_normalization(x, gamma, beta, eps=2e-5, running_mean=None,

@@ -2,10 +2,12 @@
 
 import numpy
 
+from chainer import function_node
 from chainer import functions as F
 from chainer.functions.connection import convolution_2d as chainer_convolution
 from chainer.functions.connection import deconvolution_2d
 
+from quantized_net.kernels import addition
 from quantized_net.kernels import convolution
 
 
@@ -72,12 +74,27 @@ class _GradientW(chainer_convolution.Convolution2DGradW):
             inputs[0], inputs[1], _geometry(self, (self.kh, self.kw))),
 
 
-def convolution_2d(x, W, b=None, stride=1, pad=0, cover_all=False, **kwargs):
+class _AddTo(function_node.FunctionNode):
+
+    """Adds to the output of a convolution, which no backward looks at."""
+
+    def forward(self, inputs):
+        y, residual = inputs
+        addition.add_to(y, residual)
+        return y,
+
+    def backward(self, indexes, grad_outputs):
+        return grad_outputs * 2
+
+
+def convolution_2d(x, W, b=None, stride=1, pad=0, cover_all=False,
+                   residual=None, **kwargs):
     """:func:`chainer.functions.convolution_2d`, faster on the CPU.
 
-    The arguments are Chainer's (``dilate`` and ``groups`` among them), and
-    so are the results, but for rounding.  In memory the output is
-    channels-last; its shape is (N, O, H', W') as ever.
+    The arguments are Chainer's (``dilate`` and ``groups`` among them), but
+    for ``residual``, a :class:`~chainer.Variable` that is added to the
+    output; and so are the results, but for rounding.  In memory the output
+    is channels-last; its shape is (N, O, H', W') as ever.
 
     Kernels of 3x3 and 5x5 that move by one, over channels in whole vectors,
     take 4 and 2.8 times fewer multiplications by Winograd's F(4x4, 3x3) and
@@ -87,4 +104,10 @@ def convolution_2d(x, W, b=None, stride=1, pad=0, cover_all=False, **kwargs):
 
     """
     node = _Convolution2D(stride, pad, cover_all, **kwargs)
-    return node.apply((x, W) if b is None else (x, W, b))[0]
+    y, = node.apply((x, W) if b is None else (x, W, b))
+    if residual is None:
+        return y
+    if y.shape == residual.shape and _are_plain(
+            y.array, getattr(residual, 'array', residual)):
+        return _AddTo().apply((y, residual))[0]
+    return y + residual

@@ -51,10 +51,18 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* The first float of a part, and how many it has. */
+static size_t first_of(const struct rows *r, size_t index, size_t *n)
+{
+    size_t first = index * r->part;
+    *n = smaller(r->n - first, r->part) * r->channels;
+    return first * r->channels;
+}
+
 /* Sums over the rows of a part, in double from chunk to chunk. */
 struct sums {
     struct rows rows;
-    const float *x, *y, *gy, *mean, *inv_std;
+    const float *x, *gy, *center, *scale, *beta;
     double *first, *second;  /* parts x channels */
     int failed;
 };
@@ -73,18 +81,20 @@ CLONES static void add_moments(
     }
 }
 
+/* Where beta is given, a ReLU followed: its sign is had from x again. */
 CLONES static void add_gradients(
-    const float *restrict x, const float *restrict y,
-    const float *restrict gy, size_t n, size_t period,
-    const float *restrict center, float *restrict s, float *restrict q)
+    const float *restrict x, const float *restrict gy, size_t n,
+    size_t period, const float *restrict center, const float *restrict scale,
+    const float *restrict beta, float *restrict s, float *restrict q)
 {
     for (size_t start = 0; start < n; start += period) {
         size_t m = n - start < period ? n - start : period;
-        if (y != NULL)
+        if (beta != NULL)
             for (size_t j = 0; j < m; ++j) {
-                float g = y[start + j] > 0 ? gy[start + j] : 0;
+                float d = x[start + j] - center[j];
+                float g = scale[j] * d + beta[j] > 0 ? gy[start + j] : 0;
                 s[j] += g;
-                q[j] += g * (x[start + j] - center[j]);
+                q[j] += g * d;
             }
         else
             for (size_t j = 0; j < m; ++j) {
@@ -110,9 +120,8 @@ static void do_moments(void *work, size_t index, int worker)
 {
     struct sums *job = work;
     const struct rows *r = &job->rows;
-    size_t c = r->channels, first = index * r->part;
-    size_t n = smaller(r->n - first, r->part) * c;
-    const float *x = job->x + first * c;
+    size_t c = r->channels, n;
+    const float *x = job->x + first_of(r, index, &n);
     double *sum = job->first + index * c, *square = job->second + index * c;
     float *s = calloc(3 * r->period, sizeof(float));
     float *q, *center;
@@ -152,10 +161,10 @@ int quantized_net_channel_moments(
 {
     struct sums job = {.rows = make_rows(channels, n), .x = x};
     const struct rows *r = &job.rows;
-    job.first = calloc(2 * (r->parts + 1) * channels, sizeof(double));
+    job.first = calloc(2 * r->parts * channels, sizeof(double));
     if (job.first == NULL)
         return -1;
-    job.second = job.first + (r->parts + 1) * channels;
+    job.second = job.first + r->parts * channels;
     quantized_net_parallel(do_moments, &job, r->parts, ALL_WORKERS);
     for (size_t j = 0; j < channels; ++j) {
         double total = 0, square = 0, m;
@@ -177,13 +186,13 @@ int quantized_net_channel_moments(
 /* y = scale * (x - center) + shift, and its positive part. */
 struct affine {
     struct rows rows;
-    const float *x, *y, *gy, *residual;
-    float *to, *center, *scale, *shift, *slope;
+    const float *x, *gy, *added;
+    float *to, *center, *scale, *shift, *slope, *beta;
     int relu;
 };
 
 CLONES static void transform(
-    const float *restrict x, const float *restrict residual, size_t n,
+    const float *restrict x, const float *restrict added, size_t n,
     size_t period, const float *restrict center, const float *restrict scale,
     const float *restrict shift, int relu, float *restrict y)
 {
@@ -191,9 +200,9 @@ CLONES static void transform(
         size_t m = n - start < period ? n - start : period;
         for (size_t j = 0; j < m; ++j)
             y[start + j] = scale[j] * (x[start + j] - center[j]) + shift[j];
-        if (residual != NULL)
+        if (added != NULL)
             for (size_t j = 0; j < m; ++j)
-                y[start + j] += residual[start + j];
+                y[start + j] += added[start + j];
         if (relu)
             for (size_t j = 0; j < m; ++j)
                 y[start + j] = y[start + j] < 0 ? 0 : y[start + j];
@@ -203,14 +212,11 @@ CLONES static void transform(
 static void do_transform(void *work, size_t index, int worker)
 {
     struct affine *job = work;
-    const struct rows *r = &job->rows;
-    size_t first = index * r->part;
-    size_t n = smaller(r->n - first, r->part) * r->channels;
+    size_t n, first = first_of(&job->rows, index, &n);
     (void)worker;
-    first *= r->channels;
     transform(
-        job->x + first, job->residual ? job->residual + first : NULL, n,
-        r->period, job->center, job->scale, job->shift, job->relu,
+        job->x + first, job->added ? job->added + first : NULL, n,
+        job->rows.period, job->center, job->scale, job->shift, job->relu,
         job->to + first);
 }
 
@@ -220,7 +226,7 @@ int quantized_net_batch_normalization(
     float *y)
 {
     struct affine job = {
-        .rows = make_rows(channels, n), .x = x, .residual = residual,
+        .rows = make_rows(channels, n), .x = x, .added = residual,
         .to = y, .relu = relu};
     int failed = -1;
     job.center = repeat(&job.rows, center);
@@ -241,11 +247,10 @@ static void do_gradient_sums(void *work, size_t index, int worker)
 {
     struct sums *job = work;
     const struct rows *r = &job->rows;
-    size_t c = r->channels, first = index * r->part;
-    size_t n = smaller(r->n - first, r->part) * c;
-    double *sum = job->first + index * c, *product = job->second + index * c;
-    float *s = calloc(3 * r->period, sizeof(float));
-    float *q, *center;
+    size_t n, first = first_of(r, index, &n);
+    double *sum = job->first + index * r->channels;
+    double *product = job->second + index * r->channels;
+    float *s = calloc(2 * r->period, sizeof(float)), *q;
     size_t step = CHUNK / r->period * r->period;
     (void)worker;
     if (s == NULL) {
@@ -253,17 +258,12 @@ static void do_gradient_sums(void *work, size_t index, int worker)
         return;
     }
     q = s + r->period;
-    center = q + r->period;
     step = step ? step : r->period;
-    first *= c;
-    for (size_t j = 0; j < r->period; ++j)
-        center[j] = job->mean[j % c];
     for (size_t start = 0; start < n; start += step) {
         add_gradients(
-            job->x + first + start,
-            job->y == NULL ? NULL : job->y + first + start,
-            job->gy + first + start, smaller(n - start, step), r->period,
-            center, s, q);
+            job->x + first + start, job->gy + first + start,
+            smaller(n - start, step), r->period, job->center, job->scale,
+            job->beta, s, q);
         fold(r, s, sum);
         fold(r, q, product);
     }
@@ -271,89 +271,95 @@ static void do_gradient_sums(void *work, size_t index, int worker)
 }
 
 CLONES static void input_gradient(
-    const float *restrict x, const float *restrict y,
-    const float *restrict gy, size_t n, size_t period,
+    const float *restrict x, const float *restrict gy,
+    const float *restrict added, size_t n, size_t period,
     const float *restrict center, const float *restrict scale,
     const float *restrict slope, const float *restrict shift,
-    float *restrict gx)
+    const float *restrict beta, float *restrict gx)
 {
     for (size_t start = 0; start < n; start += period) {
         size_t m = n - start < period ? n - start : period;
-        if (y != NULL)
+        if (beta != NULL)
             for (size_t j = 0; j < m; ++j) {
-                float g = y[start + j] > 0 ? gy[start + j] : 0;
-                gx[start + j] = scale[j] * g
-                    + slope[j] * (x[start + j] - center[j]) + shift[j];
+                float d = x[start + j] - center[j];
+                float g = scale[j] * d + beta[j] > 0 ? gy[start + j] : 0;
+                gx[start + j] = scale[j] * g + slope[j] * d + shift[j];
             }
         else
             for (size_t j = 0; j < m; ++j)
                 gx[start + j] = scale[j] * gy[start + j]
                     + slope[j] * (x[start + j] - center[j]) + shift[j];
+        if (added != NULL)
+            for (size_t j = 0; j < m; ++j)
+                gx[start + j] += added[start + j];
     }
 }
 
 static void do_input_gradient(void *work, size_t index, int worker)
 {
     struct affine *job = work;
-    const struct rows *r = &job->rows;
-    size_t first = index * r->part;
-    size_t n = smaller(r->n - first, r->part) * r->channels;
+    size_t n, first = first_of(&job->rows, index, &n);
     (void)worker;
-    first *= r->channels;
     input_gradient(
-        job->x + first, job->y == NULL ? NULL : job->y + first,
-        job->gy + first, n, r->period, job->center, job->scale, job->slope,
-        job->shift, job->to + first);
+        job->x + first, job->gy + first,
+        job->added ? job->added + first : NULL, n, job->rows.period,
+        job->center, job->scale, job->slope, job->shift, job->beta,
+        job->to + first);
 }
 
-/* The gradients of BatchNormalization with the batch's moments; y, where it
-   is given, is the output of the ReLU that followed. */
+/* The gradients of BatchNormalization with the batch's moments.  beta is
+   given where a ReLU followed; added, to what gx is to be added. */
 int quantized_net_batch_normalization_gradient(
-    const float *x, const float *y, const float *gy, size_t n,
+    const float *x, const float *gy, const float *added, size_t n,
     size_t channels, const float *mean, const float *inv_std,
-    const float *gamma, float *gx, float *ggamma, float *gbeta)
+    const float *gamma, const float *beta, float *gx, float *ggamma,
+    float *gbeta)
 {
-    struct sums sums = {
-        .rows = make_rows(channels, n), .x = x, .y = y, .gy = gy,
-        .mean = mean};
-    const struct rows *r = &sums.rows;
-    struct affine job = {
-        .rows = sums.rows, .x = x, .y = y, .gy = gy, .to = gx};
-    size_t c = channels, period = r->period;
+    struct rows rows = make_rows(channels, n);
+    size_t c = channels, period = rows.period;
     int failed = -1;
-    float *coefficients = malloc(4 * period * sizeof(float));
-    sums.first = calloc(2 * (r->parts + 1) * c, sizeof(double));
-    if (coefficients == NULL || sums.first == NULL)
+    float *coefficients = malloc(5 * period * sizeof(float));
+    double *first = calloc(2 * rows.parts * c, sizeof(double));
+    if (coefficients == NULL || first == NULL)
         goto end;
-    sums.second = sums.first + (r->parts + 1) * c;
-    quantized_net_parallel(do_gradient_sums, &sums, r->parts, ALL_WORKERS);
+    struct affine job = {
+        .rows = rows, .x = x, .gy = gy, .added = added, .to = gx,
+        .center = coefficients, .scale = coefficients + period,
+        .slope = coefficients + 2 * period,
+        .shift = coefficients + 3 * period,
+        .beta = beta == NULL ? NULL : coefficients + 4 * period};
+    struct sums sums = {
+        .rows = rows, .x = x, .gy = gy, .center = job.center,
+        .scale = job.scale, .beta = job.beta, .first = first,
+        .second = first + rows.parts * c};
+    for (size_t i = 0; i < period; ++i) {
+        job.center[i] = mean[i % c];
+        job.scale[i] = gamma[i % c] * inv_std[i % c];
+        if (beta != NULL)
+            job.beta[i] = beta[i % c];
+    }
+    quantized_net_parallel(
+        do_gradient_sums, &sums, rows.parts, ALL_WORKERS);
     if (sums.failed)
         goto end;
     for (size_t j = 0; j < c; ++j) {
         double sum = 0, product = 0;
-        for (size_t p = 0; p < r->parts; ++p) {
+        for (size_t p = 0; p < rows.parts; ++p) {
             sum += sums.first[p * c + j];
             product += sums.second[p * c + j];
         }
         gbeta[j] = (float)sum;
         ggamma[j] = (float)(product * inv_std[j]);
     }
-    job.center = coefficients;
-    job.scale = coefficients + period;
-    job.slope = coefficients + 2 * period;
-    job.shift = coefficients + 3 * period;
     for (size_t i = 0; i < period; ++i) {
         size_t j = i % c;
-        float scale = gamma[j] * inv_std[j];
-        job.center[i] = mean[j];
-        job.scale[i] = scale;
-        job.slope[i] = -scale * inv_std[j] * ggamma[j] / (float)n;
-        job.shift[i] = -scale * gbeta[j] / (float)n;
+        job.slope[i] = -job.scale[i] * inv_std[j] * ggamma[j] / (float)n;
+        job.shift[i] = -job.scale[i] * gbeta[j] / (float)n;
     }
-    quantized_net_parallel(do_input_gradient, &job, r->parts, ALL_WORKERS);
+    quantized_net_parallel(do_input_gradient, &job, rows.parts, ALL_WORKERS);
     failed = 0;
 end:
     free(coefficients);
-    free(sums.first);
+    free(first);
     return failed;
 }

@@ -49,29 +49,34 @@ def normalize(x, center, scale, shift, residual=None, relu=False):
     return y
 
 
-def gradients(x, y, gy, mean, inv_std, gamma):
+def gradients(x, gy, mean, inv_std, gamma, beta=None, added=None):
     """The gradients of normalizing by the batch's own moments.
 
     Args:
         x, gy (numpy.ndarray): Input and gradient of the output.
-        y (numpy.ndarray or None): The output, where a ReLU followed.
         mean, inv_std, gamma (numpy.ndarray): Shape (C,).
+        beta (numpy.ndarray or None): Shape (C,), where a ReLU followed; it
+            is had from ``x`` again.
+        added (numpy.ndarray or None): What the gradient of ``x`` is added
+            to, of its shape.
 
     Returns:
         tuple: Gradients of ``x``, ``gamma`` and ``beta``.
 
     """
-    if not native.takes(x, y, gy, mean, inv_std, gamma):
-        return gradients_reference(x, y, gy, mean, inv_std, gamma)
+    if not native.takes(x, gy, mean, inv_std, gamma, beta, added):
+        return gradients_reference(
+            x, gy, mean, inv_std, gamma, beta, added)
     gx = _empty(x.shape)
     rows = _rows(x)
-    mean, inv_std, gamma = [
-        numpy.ascontiguousarray(a) for a in (mean, inv_std, gamma)]
+    mean, inv_std, gamma, beta = [
+        None if a is None else numpy.ascontiguousarray(a)
+        for a in (mean, inv_std, gamma, beta)]
     ggamma, gbeta = numpy.empty((2, len(gamma)), numpy.float32)
     native.call(
-        'batch_normalization_gradient', rows,
-        None if y is None else _rows(y), _rows(gy), _n(rows),
-        rows.shape[-1], mean, inv_std, gamma, gx, ggamma, gbeta)
+        'batch_normalization_gradient', rows, _rows(gy),
+        None if added is None else _rows(added), _n(rows), rows.shape[-1],
+        mean, inv_std, gamma, beta, gx, ggamma, gbeta)
     return gx, ggamma, gbeta
 
 
@@ -106,10 +111,10 @@ def normalize_reference(x, center, scale, shift, residual=None, relu=False):
     return numpy.maximum(y, 0, out=y) if relu else y
 
 
-def gradients_reference(x, y, gy, mean, inv_std, gamma):
+def gradients_reference(x, gy, mean, inv_std, gamma, beta=None, added=None):
     """The NumPy form of :func:`gradients`."""
-    if y is not None:
-        gy = gy * (y > 0)
+    if beta is not None:
+        gy = gy * (normalize_reference(x, mean, gamma * inv_std, beta) > 0)
     axis = _axis(x)
     x_hat = (x - _expand(x, mean)[0]) * _expand(x, inv_std)[0]
     gbeta = gy.sum(axis=axis)
@@ -117,7 +122,8 @@ def gradients_reference(x, y, gy, mean, inv_std, gamma):
     n = x.size // len(gamma)
     scale, of_gamma, of_beta = _expand(
         x, gamma * inv_std, ggamma / n, gbeta / n)
-    return scale * (gy - x_hat * of_gamma - of_beta), ggamma, gbeta
+    gx = scale * (gy - x_hat * of_gamma - of_beta)
+    return gx if added is None else gx + added, ggamma, gbeta
 
 
 def _axis(x):

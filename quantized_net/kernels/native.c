@@ -99,6 +99,23 @@ void quantized_net_clip(float *x, size_t n, float low, float high)
     go_over(do_clip, &pass);
 }
 
+static CLONES void do_add(void *work, size_t chunk, int worker)
+{
+    const struct pass *p = work;
+    float *restrict y = p->y + chunk * CHUNK;
+    const float *restrict x = p->x + chunk * CHUNK;
+    size_t n = length_of(p->n, chunk);
+    (void)worker;
+    for (size_t i = 0; i < n; ++i)
+        y[i] += x[i];
+}
+
+void quantized_net_add(float *y, const float *x, size_t n)
+{
+    struct pass pass = {.x = x, .y = y, .n = n};
+    go_over(do_add, &pass);
+}
+
 static CLONES void do_adam(void *work, size_t chunk, int worker)
 {
     const struct pass *p = work;

@@ -119,6 +119,7 @@ _POINTER, _SIZE, _STRIDE, _FLOAT, _INT = (
 _SIGNATURES = {
     'adam': ([_POINTER] * 4 + [_SIZE] + [_FLOAT] * 5, None),
     'momentum_sgd': ([_POINTER] * 3 + [_SIZE] + [_FLOAT] * 3, None),
+    'add': ([_POINTER] * 2 + [_SIZE], None),
     'clip': ([_POINTER, _SIZE, _FLOAT, _FLOAT], None),
     'powers_of_two': ([_POINTER] * 2 + [_SIZE, _FLOAT], None),
     'sign': ([_POINTER] * 2 + [_SIZE], None),
@@ -135,7 +136,7 @@ _SIGNATURES = {
         [_POINTER] * 2 + [_SIZE] * 2 + [_POINTER] * 3 + [_INT, _POINTER],
         _INT),
     'batch_normalization_gradient': (
-        [_POINTER] * 3 + [_SIZE] * 2 + [_POINTER] * 6, _INT),
+        [_POINTER] * 3 + [_SIZE] * 2 + [_POINTER] * 7, _INT),
     'max_pooling': ([_POINTER] * 4, None),
     'max_pooling_gradient': ([_POINTER] * 4, None),
     'average_pooling': ([_POINTER] * 3, None),

@@ -3,6 +3,7 @@
 import numpy
 
 from quantized_net.kernels import adam
+from quantized_net.kernels import addition
 from quantized_net.kernels import batch_normalization as bn
 from quantized_net.kernels import clip
 from quantized_net.kernels import convolution as conv
@@ -84,12 +85,17 @@ def _cases(draw):
     x, gy, residual = draw(3, 2, 5, 4, 3)
     gamma, beta, mean = draw(3, 5)
     inv_std = abs(draw(5))
+    total, expected = x.transpose(0, 3, 1, 2).copy().transpose(
+        0, 2, 3, 1), x.copy()
+    addition.add_to(total, residual)
+    addition.reference(expected, residual)
+    yield True, [total], [expected]
     yield False, bn.moments(x), bn.moments_reference(x)
     y = bn.normalize(x, mean, gamma, beta, residual, True)
     yield False, [y], [bn.normalize_reference(
         x, mean, gamma, beta, residual, True)]
-    yield (False, bn.gradients(x, y, gy, mean, inv_std, gamma),
-           bn.gradients_reference(x, y, gy, mean, inv_std, gamma))
+    args = x, gy, mean, inv_std, gamma, beta, residual
+    yield False, bn.gradients(*args), bn.gradients_reference(*args)
 
     window = (2, 2), (2, 2), (0, 0)
     windows = x[:, :, :4, :2].reshape(2, 5, 2, 2, 1, 2)

@@ -14,11 +14,12 @@ class Convolution2D(L.Convolution2D):
 
     """
 
-    def forward(self, x):
+    def forward(self, x, residual=None):
         """Applies the layer.
 
         Args:
             x (~chainer.Variable): Input, shape (N, C, H, W).
+            residual (~chainer.Variable): Added to the output, of its shape.
 
         Returns:
             ~chainer.Variable: Output, shape (N, out_channels, H', W').
@@ -28,5 +29,6 @@ class Convolution2D(L.Convolution2D):
         if self.W.array is None:
             self._initialize_params(x.shape[1])
         return functions.convolution_2d(
-            x, self.W, self.b, self.stride, self.pad, dilate=self.dilate,
-            groups=self.groups, cudnn_fast=self.cudnn_fast)
+            x, self.W, self.b, self.stride, self.pad, residual=residual,
+            dilate=self.dilate, groups=self.groups,
+            cudnn_fast=self.cudnn_fast)

@@ -32,11 +32,12 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
         self._set_quantizers(
             weight_quantizer, input_quantizer, gradient_quantizer)
 
-    def forward(self, x):
+    def forward(self, x, residual=None):
         """Applies the layer.
 
         Args:
             x (~chainer.Variable): Input, shape (N, C, H, W).
+            residual (~chainer.Variable): Added to the output, of its shape.
 
         Returns:
             ~chainer.Variable: Output, shape (N, out_channels, H', W').
@@ -49,7 +50,8 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
         if self.gradient_quantizer is None:
             return functions.convolution_2d(
                 x, self.quantized_W, self.b, self.stride, self.pad,
-                dilate=self.dilate, groups=self.groups)
-        return functions.convolution_2d_with_quantized_backward(
+                residual=residual, dilate=self.dilate, groups=self.groups)
+        y = functions.convolution_2d_with_quantized_backward(
             x, self.quantized_W, self.b, self.gradient_quantizer,
             self.stride, self.pad, self.dilate, self.groups)
+        return y if residual is None else y + residual

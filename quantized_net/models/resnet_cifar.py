@@ -39,8 +39,8 @@ class _Block(chainer.Chain):
 
     def forward(self, x):
         h = x if self.bn1 is None else self.bn1(x, relu=True)
-        h = self.conv2(self.bn2(self.conv1(h), relu=True))
-        return h + self._shortcut(x)
+        h = self.bn2(self.conv1(h), relu=True)
+        return self.conv2(h, residual=self._shortcut(x))
 
     def _shortcut(self, x):
         if not self.is_halving:

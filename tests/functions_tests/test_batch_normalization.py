@@ -60,6 +60,35 @@ def test_output_and_gradients(device, shape, dtype, relu, with_residual):
     assert_close(map(compute, BOTH), TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize('shape', SHAPES[:2])
+@pytest.mark.parametrize('dtype', ['e', 'f', 'd'])
+@pytest.mark.parametrize('relu', [False, True])
+@pytest.mark.parametrize('with_residual', [False, True])
+@pytest.mark.parametrize('double_backprop', [False, True])
+def test_gradients_are_accumulated(
+        device, shape, dtype, relu, with_residual, double_backprop):
+    """Those of a shortcut, of a second use, and what was there before."""
+    arrays = arrays_of(shape, dtype, with_residual)
+    gy = draw(shape, dtype)
+
+    def compute(function):
+        inputs = [chainer.Parameter(device.send(a.copy())) for a in arrays]
+        for p in inputs:
+            p.grad = p.xp.ones_like(p.array)
+        h = inputs[0] * 2
+        y = h + function(
+            h, *inputs[1:3], residual=h if with_residual else None,
+            relu=relu, eps=1e-3)
+        if with_residual:
+            y += inputs[3] * h
+        z = function(y, *inputs[1:3], relu=relu, eps=1e-3) * h
+        z.grad = device.send(gy)
+        z.backward(enable_double_backprop=double_backprop)
+        return [z] + [p.grad for p in inputs]
+
+    assert_close(map(compute, BOTH), 5 * TOLERANCE[dtype])
+
+
 @pytest.mark.parametrize('shape', SHAPES[:3])
 @pytest.mark.parametrize('dtype', ['f', 'd'])
 @pytest.mark.parametrize('relu', [False, True])

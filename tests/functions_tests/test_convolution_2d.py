@@ -131,6 +131,37 @@ def test_strided_inputs(device):
     assert_close(both(device, (whole, W), compute), 1e-5)
 
 
+@pytest.mark.parametrize('x_shape,W_shape,options', CASES[:2])
+@pytest.mark.parametrize('dtype', ['e', 'f', 'd'])
+@pytest.mark.parametrize('broadcast', [False, True])
+def test_residual(device, x_shape, W_shape, options, dtype, broadcast):
+    x, W = draw(x_shape, dtype), draw(W_shape, dtype)
+    shape = F.convolution_2d(x, W, **options).shape
+    residual = draw(shape[:2] + (1, 1) if broadcast else shape, dtype)
+    gy = draw(shape, dtype)
+
+    def compute(function, x, W, residual):
+        if function is F.convolution_2d:
+            y = function(x, W, **options) + residual
+        else:
+            y = function(x, W, residual=residual, **options)
+        y.grad = device.send(gy)
+        y.backward()
+        return [y, x.grad, W.grad, residual.grad]
+
+    assert_close(both(device, (x, W, residual), compute), TOLERANCE[dtype])
+
+
+def test_residual_stays_as_it_is(device):
+    x, W, residual = [
+        device.send(draw(shape, 'f'))
+        for shape in ((2, 3, 7, 6), (5, 3, 3, 3), (2, 5, 5, 4))]
+    before = residual.copy()
+    y = functions.convolution_2d(x, W, residual=residual)
+    z = functions.convolution_2d(x, W, residual=y)
+    assert_close([[before, y - residual], [residual, z - y]], 1e-5)
+
+
 @pytest.mark.parametrize('n', [0, 1])
 def test_small_batches(device, n):
     x, W = draw((n, 3, 5, 5), 'f'), draw((4, 3, 3, 3), 'f')

@@ -92,19 +92,38 @@ def test_normalize(shape, last, relu, with_residual):
 @needs_native
 @pytest.mark.parametrize('last', [False, True])
 @pytest.mark.parametrize('relu', [False, True])
-def test_gradients(shape, last, relu):
-    x, gy, y = draw(shape, last), draw(shape, not last), None
-    mean, inv_std, gamma = draw_channels(shape, 3)
+@pytest.mark.parametrize('adds', [False, True])
+def test_gradients(shape, last, relu, adds):
+    x, gy = draw(shape, last), draw(shape, not last)
+    mean, inv_std, gamma, beta = draw_channels(shape, 4)
     if relu:
-        y = numpy.maximum(draw(shape), 0)
-    found = bn.gradients(x, y, gy, mean, inv_std, gamma)
+        # no sign hangs on a rounding
+        y = bn.normalize_reference(x, mean, gamma * inv_std, beta)
+        gy[abs(y) < 1e-5] = 0
+    args = (x, gy, mean, inv_std, gamma, beta if relu else None,
+            draw(shape, last) if adds else None)
+    found = bn.gradients(*args)
     expected = bn.gradients_reference(*[
-        a if a is None else a.astype('d')
-        for a in (x, y, gy, mean, inv_std, gamma)])
+        a if a is None else a.astype('d') for a in args])
     tolerance = 1e-7 * (x.size // shape[1]) ** .5
     for a, b, atol in zip(found, expected, (1e-5, tolerance, tolerance)):
         assert a.shape == b.shape and a.dtype == numpy.float32
         numpy.testing.assert_allclose(a, b, 1e-5, max(atol, 1e-6))
+
+
+@pytest.mark.parametrize('suffix', ['', '_reference'])
+def test_relu_of_the_gradients_is_that_of_the_output(shape, suffix):
+    """Also where rounding gives the sign."""
+    x = draw(shape)
+    mean, inv_std, gamma = draw_channels(shape, 3)
+    # an output of each channel is zero, but for rounding
+    first = numpy.moveaxis(x, 1, -1).reshape(-1, shape[1])[0]
+    beta = -(gamma * inv_std) * (first - mean)
+    y = getattr(bn, 'normalize' + suffix)(
+        x, mean, gamma * inv_std, beta, relu=True)
+    gbeta = getattr(bn, 'gradients' + suffix)(
+        x, numpy.ones_like(x), mean, inv_std, gamma, beta)[2]
+    numpy.testing.assert_array_equal(gbeta, (y > 0).sum(axis=axis(x)))
 
 
 def test_reference_of_the_gradients_is_the_derivative():
@@ -119,8 +138,7 @@ def test_reference_of_the_gradients_is_the_derivative():
 
     mean, inv_std, y = outputs()
     assert (y < 0).any() and (abs(y) > 1e-4).all()
-    gradients = bn.gradients_reference(
-        x, numpy.maximum(y, 0), gy, mean, inv_std, gamma)
+    gradients = bn.gradients_reference(x, gy, mean, inv_std, gamma, beta)
     for values, found in zip((x, gamma, beta), gradients):
         assert values.shape == found.shape
         for i in range(0, values.size, 5):
@@ -142,7 +160,7 @@ def test_same_bits_for_any_number_of_threads(shape, threads):
         threads(n)
         y = bn.normalize(x, mean, gamma, beta, residual, True)
         results.append(bn.moments(x) + (y,) + bn.gradients(
-            x, y, gy, mean, inv_std, gamma))
+            x, gy, mean, inv_std, gamma, beta, residual))
     for others in results[1:]:
         for a, b in zip(results[0], others):
             numpy.testing.assert_array_equal(a, b)
@@ -165,8 +183,7 @@ def test_nan_is_kept(where, channels):
         y = bn.normalize(
             draw(x.shape), bn.moments(x)[0], ones, ones, relu=relu)
         assert (numpy.isnan(y).all(axis=(0, 2, 3)) == expected).all()
-    gx, ggamma, gbeta = bn.gradients(
-        x, None, draw(x.shape), ones, ones, ones)
+    gx, ggamma, gbeta = bn.gradients(x, draw(x.shape), ones, ones, ones)
     assert (numpy.isnan(ggamma) == expected).all()
     assert not numpy.isnan(gbeta).any()
     assert (numpy.isnan(gx).all(axis=(0, 2, 3)) == expected).all()
@@ -182,7 +199,7 @@ def test_relu_at_zero(suffix):
     assert (y.ravel() == [0, 0, 1, 0]).all()
     # the gradient of the ReLU is 0 at 0
     gbeta = getattr(bn, 'gradients' + suffix)(
-        x, y, numpy.ones_like(x), zero, one, one)[2]
+        x, numpy.ones_like(x), zero, one, one, zero)[2]
     assert gbeta == 1
 
 
@@ -195,9 +212,12 @@ def test_channels_that_are_not_contiguous(shape):
         a.base[1::2] = numpy.nan
     numpy.testing.assert_array_equal(
         bn.normalize(x, *strided), bn.normalize(x, *plain))
-    for a, b in zip(bn.gradients(x, None, gy, *strided),
-                    bn.gradients(x, None, gy, *plain)):
-        numpy.testing.assert_array_equal(a, b)
+    for beta in (None, 0):
+        results = [bn.gradients(
+            x, gy, *channels, beta if beta is None else channels[beta])
+            for channels in (strided, plain)]
+        for a, b in zip(*results):
+            numpy.testing.assert_array_equal(a, b)
 
 
 @needs_native
@@ -218,8 +238,8 @@ def test_nothing_is_written_outside():
 
         call('channel_moments', x, n, channels, mean, variance)
         call('batch_normalization', x, None, n, channels, *values, 1, y)
-        call('batch_normalization_gradient', x, None, gy, n, channels,
-             *values, gx, ggamma, gbeta)
+        call('batch_normalization_gradient', x, gy, x, n, channels,
+             *values, values[0], gx, ggamma, gbeta)
         for a, size in zip(whole, sizes):
             assert numpy.isnan(a[:64]).all()
             assert not numpy.isnan(a[64:64 + size]).any()

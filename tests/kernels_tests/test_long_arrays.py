@@ -4,6 +4,7 @@ import numpy
 import pytest
 
 from quantized_net.kernels import adam
+from quantized_net.kernels import addition
 from quantized_net.kernels import clip
 from quantized_net.kernels import momentum_sgd
 from quantized_net.kernels import native
@@ -64,6 +65,13 @@ def test_updates(arrays):
         sgd_update(x, g, m, .1, .9, .01)
         clip_update(x, -1., 1.)
     assert_same(arrays, others)
+
+
+def test_addition(arrays):
+    y, x = [a[None, :, None, None] for a in arrays[:2]]
+    expected = y + x
+    addition.add_to(y, x)
+    assert_same([y], [expected])
 
 
 def test_sums(arrays):

@@ -1,11 +1,14 @@
 """The layers on our kernels beside Chainer's."""
 
+import functools
+
 import chainer
 from chainer import links as L
 import numpy
 import pytest
 
 from quantized_net import links
+from quantized_net import quantizers
 from testing import to_cpu
 
 
@@ -168,6 +171,25 @@ def test_convolution(device, args, options):
     for a, b in zip(both[0][1], both[1][1]):
         assert_close(a, b)
     assert_same_state(both[0][0], both[1][0])
+
+
+@pytest.mark.parametrize('make_link', [
+    links.Convolution2D, links.QuantizedConvolution2D,
+    functools.partial(links.QuantizedConvolution2D,
+                      weight_quantizer=quantizers.Sign(),
+                      gradient_quantizer=quantizers.LogQuant())])
+def test_residual_of_a_convolution(device, make_link):
+    link = make_link(3, 5, 3)
+    link.to_device(device)
+    x, residual = [
+        chainer.Variable(device.send(
+            numpy.random.normal(size=shape).astype('f')))
+        for shape in ((2, 3, 7, 8), (2, 5, 5, 6))]
+    y = link(x, residual=residual)
+    assert_close(link(x) + residual, y)
+    y.grad = residual.array
+    y.backward()
+    assert_close(residual, residual.grad)
 
 
 @pytest.mark.parametrize('cls,args,options', [
