@@ -5,7 +5,6 @@ import sys
 
 from quantized_net import errors
 from quantized_net import files
-from quantized_net.training import memory
 from quantized_net.training import snapshot
 
 
@@ -32,7 +31,6 @@ def run(trainer):
             the disk is full.
 
     """
-    memory.keep_freed()
     try:
         trainer.run(show_loop_exception_msg=False)
     except (errors.Interrupted, errors.Paused) as e:
