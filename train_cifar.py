@@ -68,12 +68,22 @@ def parse_args():
         'up; --autoload goes on')
     ternary = arguments.add_ternary(parser, 'ttq, twn')
     ternary.add_argument(
+        '--warmup', type=float, metavar='EPOCHS',
+        help='of these first epochs the learning rate is --warmup-lr: at --lr '
+        'the scales may leave the trained float network at once (default: an '
+        "80th of --epoch; of 160 the 2 that the authors' log has)")
+    ternary.add_argument(
+        '--warmup-lr', type=arguments.positive_float, default=2e-4,
+        help='default: %(default)s')
+    ternary.add_argument(
         '--float-classifier', action='store_true',
         help='keep the last layer float too; the first convolution always '
         "is (the authors' code has the classifier ternary)")
     args = parser.parse_args()
     if args.drops is None:
         args.drops = [args.epoch / 2, args.epoch * 3 / 4]
+    if args.warmup is None:
+        args.warmup = args.epoch / 80
     return args
 
 
@@ -140,14 +150,17 @@ def train_network(args, data, device, method, out, resume, init):
         'validation': args.validation, 'lr': args.lr, 'drops': args.drops,
         'momentum': args.momentum, 'weight decay': args.weight_decay,
         'seed': args.seed}
+    warmup = 0
     if init is not None:
+        warmup = args.warmup
         convert.load_float(init, model)
         skip = ('conv0', 'linear') if args.float_classifier else ('conv0',)
         options = arguments.quantizer_options(args)
         print(convert.quantize(model.predictor, method, skip, **options),
               end='\n\n', flush=True)
-        settings.update(options, skip=skip,
-                        no_decay_of_scales=args.no_decay_of_scales)
+        settings.update(
+            options, skip=skip, warmup=warmup, warmup_lr=args.warmup_lr,
+            no_decay_of_scales=args.no_decay_of_scales)
     model.to_device(device)
     optimizer = optimizers.MomentumSGD(
         args.lr, args.momentum, args.weight_decay, decays(args)).setup(model)
@@ -159,7 +172,8 @@ def train_network(args, data, device, method, out, resume, init):
         settings, lambda kind: comparison.cifar_curves(
             args, method, data.name, kind), is_ternary=init is not None)
     trainer.extend(our_extensions.LearningRate(
-        schedules.steps(args.lr, args.drops)))
+        schedules.steps(args.lr, args.drops, warmup=warmup,
+                        warmup_rate=args.warmup_lr)))
     trainers.add_evaluator(trainer, validation_iter, 'validation', device,
                            converter=datasets.to_device)
     if args.validation:

@@ -34,7 +34,8 @@ def draw_kernels(name, values, path, title='', n=10):
         max(size * n_out + .8, 5), size * n_in * height / width + 1.5, title)
     axes = picture.add_subplot()
     # a masked row and column before each tile are the gaps
-    cells = numpy.ma.masked_all((n_in, height + 1, n_out, width + 1))
+    cells = numpy.ma.array(
+        numpy.zeros((n_in, height + 1, n_out, width + 1)), mask=True)
     cells[:, 1:, :, 1:] = tiles.transpose(1, 2, 0, 3)
     axes.pcolormesh(
         _edges(n_out, width), _edges(n_in, height),

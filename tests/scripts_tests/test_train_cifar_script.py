@@ -44,6 +44,7 @@ def test_one_command_trains_both(tmp_path):
         'loss.png', 'scales.png'}
     saved = json.loads((tmp_path / 'args.json').read_text())
     assert saved['drops'] == [1, 1.5]
+    assert saved['warmup'] == 2 / 80
     assert saved['init'] == str(tmp_path / 'float' / 'snapshot_iter_23')
 
 
@@ -58,6 +59,14 @@ def test_layers_and_decay(tmp_path, float_run, options, ternary, decayed):
     assert ('linear/Wp' in row) == (ternary == 'linear')
     # twelve steps along 5 Wp, with momentum, take about two percent
     assert (row['res2/0/conv2/Wp'] < .99) == decayed
+
+
+def test_warmup(tmp_path, float_run):
+    done = run(*SMALL, '--warmup', '1', '--warmup-lr', '1e-9', '--init',
+               float_run, '--out', str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    row, = scripts.rows_of(tmp_path)
+    assert row['res2/0/conv2/Wp'] == pytest.approx(1, abs=1e-6)
 
 
 def test_kill_and_resume_is_one_run(tmp_path, float_run):

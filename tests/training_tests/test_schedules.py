@@ -18,6 +18,12 @@ def test_steps():
     assert found == pytest.approx([.1, .1, .01, .01, .001, .001])
 
 
+def test_warmup():
+    rate = schedules.steps(.1, [4], warmup=2, warmup_rate=.002)
+    assert [rate(e) for e in (0, 1.99, 2, 4)] == pytest.approx(
+        [.002, .002, .1, .01])
+
+
 def test_linear():
     rate = schedules.linear(.4, 20)
     assert [rate(e) for e in (0, 5, 20, 20.1)] == pytest.approx(
