@@ -138,10 +138,10 @@ def main():
         return
     network = network.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(args, network)
-    warmup = 0, None
+    warmup = {}
     if args.init is not None and 'warmup' in args:
-        warmup = args.warmup, args.warmup_lr
-    rate = schedules.steps(args.lr, args.drops, .1, *warmup)
+        warmup = {'warmup': args.warmup, 'warmup_rate': args.warmup_lr}
+    rate = schedules.steps(args.lr, args.drops, **warmup)
     print('%s, %s, seed %d; PyTorch %s' % (
         args.arch, args.method, args.seed, torch.__version__))
     print('epoch  training loss  PyTorch  training acc.  PyTorch  '

@@ -38,10 +38,6 @@ class _BatchNormalization(function_node.FunctionNode):
         return kernels.normalize(
             x, self.mean, gamma * self.inv_std, beta, residual, self.relu),
 
-    def backward(self, indexes, grad_outputs):
-        return self.backward_accumulate(
-            indexes, grad_outputs, (None,) * len(indexes))
-
     def backward_accumulate(self, indexes, grad_outputs, grad_inputs):
         x, gamma, beta = self.get_retained_inputs()
         gy, = grad_outputs

@@ -13,9 +13,7 @@ def add_to(y, x):
 
     """
     if native.takes(y, x) and y.transpose(0, 2, 3, 1).flags.c_contiguous:
-        x = layout.channels_last(x)
-        native.library().quantized_net_add(
-            y.ctypes.data, x.ctypes.data, y.size)
+        native.call('add', y, layout.channels_last(x), y.size)
     else:
         reference(y, x)
 

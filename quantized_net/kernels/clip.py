@@ -14,8 +14,7 @@ def clip(x, low, high):
 
     """
     if native.takes(x) and x.flags.c_contiguous:
-        native.library().quantized_net_clip(
-            x.ctypes.data, x.size, low, high)
+        native.call('clip', x, x.size, low, high)
     else:
         reference(x, low, high)
 

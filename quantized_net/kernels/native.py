@@ -36,7 +36,7 @@ def takes(*arrays):
 
 
 def call(name, *args):
-    """Calls a compiled kernel that answers whether memory was lacking.
+    """Calls a compiled kernel; what one answers is whether memory lacked.
 
     Args:
         name (str): As in the table of signatures.

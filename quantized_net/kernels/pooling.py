@@ -28,7 +28,7 @@ def max_pooling(x, kernel, stride, pad, out_size):
     """
     shape = x.shape[:2] + tuple(out_size)
     y, places = layout.empty(shape), layout.empty(shape, numpy.uint8)
-    _call('quantized_net_max_pooling', x.shape, kernel, stride, pad,
+    _call('max_pooling', x.shape, kernel, stride, pad,
           out_size, layout.channels_last(x), y, places)
     return y, places
 
@@ -36,7 +36,7 @@ def max_pooling(x, kernel, stride, pad, out_size):
 def max_pooling_gradient(gy, places, kernel, stride, pad, in_size):
     """The gradient of :func:`max_pooling` to its images."""
     gx = layout.empty(gy.shape[:2] + tuple(in_size))
-    _call('quantized_net_max_pooling_gradient', gx.shape, kernel, stride,
+    _call('max_pooling_gradient', gx.shape, kernel, stride,
           pad, gy.shape[2:], layout.channels_last(gy), places, gx)
     return gx
 
@@ -44,7 +44,7 @@ def max_pooling_gradient(gy, places, kernel, stride, pad, in_size):
 def average_pooling(x, kernel, stride, pad, out_size):
     """The mean of each window; the padding counts as zeros."""
     y = layout.empty(x.shape[:2] + tuple(out_size))
-    _call('quantized_net_average_pooling', x.shape, kernel, stride, pad,
+    _call('average_pooling', x.shape, kernel, stride, pad,
           out_size, layout.channels_last(x), y)
     return y
 
@@ -52,7 +52,7 @@ def average_pooling(x, kernel, stride, pad, out_size):
 def average_pooling_gradient(gy, kernel, stride, pad, in_size):
     """The gradient of :func:`average_pooling` to its images."""
     gx = layout.empty(gy.shape[:2] + tuple(in_size))
-    _call('quantized_net_average_pooling_gradient', gx.shape, kernel, stride,
+    _call('average_pooling_gradient', gx.shape, kernel, stride,
           pad, gy.shape[2:], layout.channels_last(gy), gx)
     return gx
 
@@ -62,5 +62,4 @@ def _call(name, in_shape, kernel, stride, pad, out_size, *arrays):
     sizes = (ctypes.c_int64 * 12)(
         n, c, h, w, *(tuple(out_size) + tuple(kernel) + tuple(stride)
                       + tuple(pad)))
-    getattr(native.library(), name)(
-        sizes, *[a.ctypes.data for a in arrays])
+    native.call(name, sizes, *arrays)

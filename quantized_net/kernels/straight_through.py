@@ -11,7 +11,7 @@ def sign(x):
         return sign_reference(x)
     x = numpy.asarray(x, order='C')
     y = numpy.empty_like(x)
-    native.library().quantized_net_sign(x.ctypes.data, y.ctypes.data, x.size)
+    native.call('sign', x, y, x.size)
     return y
 
 
@@ -30,8 +30,7 @@ def pass_inside(x, gy, bound):
         return pass_inside_reference(x, gy, bound)
     x, gy = numpy.asarray(x, order='C'), numpy.asarray(gy, order='C')
     gx = numpy.empty_like(gy)
-    native.library().quantized_net_pass_inside(
-        x.ctypes.data, gy.ctypes.data, gx.ctypes.data, x.size, bound)
+    native.call('pass_inside', x, gy, gx, x.size, bound)
     return gx
 
 

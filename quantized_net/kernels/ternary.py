@@ -29,9 +29,8 @@ def ternary(W, delta, Wp, Wn):
         return ternary_reference(W, delta, Wp, Wn)
     W = numpy.asarray(W, order='C')
     y, codes = numpy.empty_like(W), numpy.empty(W.shape, numpy.int8)
-    native.library().quantized_net_ternary(
-        W.ctypes.data, y.ctypes.data, codes.ctypes.data, W.size,
-        float(delta), float(Wp), float(Wn))
+    native.call('ternary', W, y, codes, W.size, float(delta), float(Wp),
+                float(Wn))
     return y, codes
 
 

@@ -71,7 +71,7 @@ def test_warmup(tmp_path, float_run):
 
 def test_kill_and_resume_is_one_run(tmp_path, float_run):
     scripts.assert_kill_and_resume_is_one_run(
-        tmp_path, 'train_cifar.py', *SMALL, '--epoch', '2', '--init',
+        tmp_path, 1, 'train_cifar.py', *SMALL, '--epoch', '2', '--init',
         float_run)
 
 
@@ -90,7 +90,7 @@ def test_pieces_of_a_time_budget_are_one_run(tmp_path):
                 done.stderr)
         assert 'Traceback' not in done.stderr
     assert statuses[-1] == 0 and 75 in statuses
-    scripts.assert_same_run(whole, pieces)
+    scripts.assert_same_run(whole, pieces, has_budget=True)
 
 
 def bad_input(tmp_path):

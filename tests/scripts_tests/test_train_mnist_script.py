@@ -67,7 +67,7 @@ def test_validation(tmp_path):
     int(os.environ.get('QUANTIZED_NET_KILLS', 2))))
 def test_kill_and_resume_is_one_run(tmp_path, times):
     scripts.assert_kill_and_resume_is_one_run(
-        tmp_path, 'train_mnist.py', '--dataset', 'digits', '--unit', '64',
+        tmp_path, .8, 'train_mnist.py', '--dataset', 'digits', '--unit', '64',
         '--epoch', '8')
 
 
