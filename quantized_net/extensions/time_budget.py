@@ -1,5 +1,6 @@
 """A stop before the time is up."""
 
+import copy
 import time
 
 from chainer.training import extension
@@ -43,8 +44,13 @@ class TimeBudget(extension.Extension):
             self._longest = max(self._longest, now - self._epoch_start)
             self._epoch_start = now
             is_enough = left > self._longest
-        if is_enough or trainer.stop_trigger(trainer):
+        if is_enough or self._is_done(trainer):
             return
         self._snapshot(trainer)
         raise errors.Paused(
             'the time is up at iteration %d' % trainer.updater.iteration)
+
+    @staticmethod
+    def _is_done(trainer):
+        # a trigger fires once: the trainer itself has yet to ask its own
+        return copy.deepcopy(trainer.stop_trigger)(trainer)

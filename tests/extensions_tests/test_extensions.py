@@ -79,9 +79,10 @@ def test_interrupt_and_resume_is_one_run(tmp_path):
     trainer, _ = make_trainer(tmp_path / 'pieces')
     trainer.extend(
         call_at(9, lambda: os.kill(os.getpid(), signal.SIGINT)), name='kill')
+    handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(errors.Interrupted, match='iteration 9'):
         trainer.run(show_loop_exception_msg=False)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
 
     # another seed: what counts comes out of the snapshot
     trainer, model = make_trainer(tmp_path / 'pieces', seed=5)
@@ -92,6 +93,18 @@ def test_interrupt_and_resume_is_one_run(tmp_path):
     log = trainer.get_extension('LogReport').log
     for row, expected_row in zip(log, expected_log):
         assert row['main/loss'] == expected_row['main/loss']
+
+
+def test_time_that_is_up_with_the_training_stops_nothing(tmp_path):
+    trainer, _ = make_trainer(tmp_path)
+    budget = extensions.TimeBudget(1000, snapshot.extension())
+    trainer.extend(budget)
+
+    def let_it_pass():
+        budget._start -= 2000
+    trainer.extend(call_at(18, let_it_pass), name='let it pass')
+    trainer.run(show_loop_exception_msg=False)
+    assert trainer.updater.iteration == 18
 
 
 def test_two_snapshots_are_kept(tmp_path):
