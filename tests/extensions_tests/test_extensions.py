@@ -70,7 +70,15 @@ def call_at(iteration, function):
     return extension
 
 
-def test_interrupt_and_resume_is_one_run(tmp_path):
+@pytest.fixture
+def python_sigint():
+    """Python's own handler, which a job in the background starts without."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_interrupt_and_resume_is_one_run(tmp_path, python_sigint):
     trainer, model = make_trainer(tmp_path / 'whole')
     trainer.run()
     expected = parameters(model)
@@ -79,10 +87,9 @@ def test_interrupt_and_resume_is_one_run(tmp_path):
     trainer, _ = make_trainer(tmp_path / 'pieces')
     trainer.extend(
         call_at(9, lambda: os.kill(os.getpid(), signal.SIGINT)), name='kill')
-    handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(errors.Interrupted, match='iteration 9'):
         trainer.run(show_loop_exception_msg=False)
-    assert signal.getsignal(signal.SIGINT) is handler
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
     # another seed: what counts comes out of the snapshot
     trainer, model = make_trainer(tmp_path / 'pieces', seed=5)
