@@ -14,7 +14,10 @@
 
 #define PERIOD 64
 #define CHUNK 8192   /* floats, about: two of them fit the first cache */
+#define LEAST_PART 32768  /* floats: then merging the parts costs little */
 #define MOST_PARTS 64
+#define ROWS 4  /* for which the sums of a column are loaded and stored once */
+#define INLINE static inline __attribute__((always_inline))
 
 struct rows {
     size_t channels, n, period;  /* period: floats, whole rows */
@@ -31,8 +34,8 @@ static struct rows make_rows(size_t channels, size_t n)
     in_period = r.period / channels;
     step = (n + MOST_PARTS - 1) / MOST_PARTS;
     r.part = (step + in_period - 1) / in_period * in_period;
-    if (r.part * channels < CHUNK)
-        r.part = (CHUNK / r.period + 1) * in_period;
+    if (r.part * channels < LEAST_PART)
+        r.part = (LEAST_PART / r.period + 1) * in_period;
     r.parts = (n + r.part - 1) / r.part;
     return r;
 }
@@ -41,8 +44,8 @@ static float *repeat(const struct rows *r, const float *values)
 {
     float *to = malloc(r->period * sizeof(float));
     if (to != NULL)
-        for (size_t i = 0; i < r->period; ++i)
-            to[i] = values[i % r->channels];
+        for (size_t i = 0; i < r->period; i += r->channels)
+            memcpy(to + i, values, r->channels * sizeof(float));
     return to;
 }
 
@@ -67,46 +70,83 @@ struct sums {
     int failed;
 };
 
-CLONES static void add_moments(
-    const float *restrict x, size_t n, size_t period,
+INLINE void add_rows_moments(
+    const float *restrict x, size_t rows, size_t period, size_t columns,
     const float *restrict center, float *restrict s, float *restrict q)
 {
-    for (size_t start = 0; start < n; start += period) {
-        size_t m = n - start < period ? n - start : period;
-        for (size_t j = 0; j < m; ++j) {
-            float d = x[start + j] - center[j];
-            s[j] += d;
-            q[j] += d * d;
+    for (size_t j = 0; j < columns; ++j) {
+        float sum = s[j], square = q[j];
+        for (size_t k = 0; k < rows; ++k) {
+            float d = x[k * period + j] - center[j];
+            sum += d;
+            square += d * d;
         }
+        s[j] = sum;
+        q[j] = square;
     }
+}
+
+CLONES static void add_moments(
+    const float *x, size_t n, size_t period, const float *center, float *s,
+    float *q)
+{
+    size_t i = 0;
+    for (; i + ROWS * period <= n; i += ROWS * period)
+        add_rows_moments(x + i, ROWS, period, period, center, s, q);
+    for (; i < n; i += period)
+        add_rows_moments(
+            x + i, 1, period, smaller(n - i, period), center, s, q);
+}
+
+INLINE void add_rows_gradients(
+    const float *restrict x, const float *restrict gy, size_t rows,
+    size_t period, size_t columns, const float *restrict center,
+    const float *restrict scale, const float *restrict beta, int relu,
+    float *restrict s, float *restrict q)
+{
+    for (size_t j = 0; j < columns; ++j) {
+        float sum = s[j], product = q[j];
+        for (size_t k = 0; k < rows; ++k) {
+            size_t i = k * period + j;
+            float d = x[i] - center[j], g = gy[i];
+            if (relu)
+                g = scale[j] * d + beta[j] > 0 ? g : 0;
+            sum += g;
+            product += g * d;
+        }
+        s[j] = sum;
+        q[j] = product;
+    }
+}
+
+INLINE void add_all_gradients(
+    const float *x, const float *gy, size_t n, size_t period,
+    const float *center, const float *scale, const float *beta, int relu,
+    float *s, float *q)
+{
+    size_t i = 0;
+    for (; i + ROWS * period <= n; i += ROWS * period)
+        add_rows_gradients(x + i, gy + i, ROWS, period, period, center,
+                           scale, beta, relu, s, q);
+    for (; i < n; i += period)
+        add_rows_gradients(x + i, gy + i, 1, period, smaller(n - i, period),
+                           center, scale, beta, relu, s, q);
 }
 
 /* Where beta is given, a ReLU followed: its sign is had from x again. */
 CLONES static void add_gradients(
-    const float *restrict x, const float *restrict gy, size_t n,
-    size_t period, const float *restrict center, const float *restrict scale,
-    const float *restrict beta, float *restrict s, float *restrict q)
+    const float *x, const float *gy, size_t n, size_t period,
+    const float *center, const float *scale, const float *beta, float *s,
+    float *q)
 {
-    for (size_t start = 0; start < n; start += period) {
-        size_t m = n - start < period ? n - start : period;
-        if (beta != NULL)
-            for (size_t j = 0; j < m; ++j) {
-                float d = x[start + j] - center[j];
-                float g = scale[j] * d + beta[j] > 0 ? gy[start + j] : 0;
-                s[j] += g;
-                q[j] += g * d;
-            }
-        else
-            for (size_t j = 0; j < m; ++j) {
-                float g = gy[start + j];
-                s[j] += g;
-                q[j] += g * (x[start + j] - center[j]);
-            }
-    }
+    if (beta != NULL)
+        add_all_gradients(x, gy, n, period, center, scale, beta, 1, s, q);
+    else
+        add_all_gradients(x, gy, n, period, center, scale, NULL, 0, s, q);
 }
 
 /* Folds the period into the channels and empties it. */
-static void fold(const struct rows *r, float *values, double *to)
+CLONES static void fold(const struct rows *r, float *values, double *to)
 {
     for (size_t i = 0; i < r->period; i += r->channels)
         for (size_t j = 0; j < r->channels; ++j)
@@ -138,8 +178,10 @@ static void do_moments(void *work, size_t index, int worker)
     add_moments(x, head, r->period, center, s, q);
     fold(r, s, sum);
     memset(q, 0, r->period * sizeof(float));
-    for (size_t j = 0; j < r->period; ++j)
-        center[j] = (float)(sum[j % c] / (double)(head / c));
+    for (size_t j = 0; j < c; ++j)
+        center[j] = (float)(sum[j] / (double)(head / c));
+    for (size_t j = c; j < r->period; ++j)
+        center[j] = center[j - c];
     memset(sum, 0, c * sizeof(double));
     for (size_t start = 0; start < n; start += step) {
         add_moments(x + start, smaller(n - start, step), r->period, center,
@@ -332,12 +374,13 @@ int quantized_net_batch_normalization_gradient(
         .rows = rows, .x = x, .gy = gy, .center = job.center,
         .scale = job.scale, .beta = job.beta, .first = first,
         .second = first + rows.parts * c};
-    for (size_t i = 0; i < period; ++i) {
-        job.center[i] = mean[i % c];
-        job.scale[i] = gamma[i % c] * inv_std[i % c];
-        if (beta != NULL)
-            job.beta[i] = beta[i % c];
-    }
+    for (size_t i = 0; i < period; i += c)
+        for (size_t j = 0; j < c; ++j) {
+            job.center[i + j] = mean[j];
+            job.scale[i + j] = gamma[j] * inv_std[j];
+            if (beta != NULL)
+                job.beta[i + j] = beta[j];
+        }
     quantized_net_parallel(
         do_gradient_sums, &sums, rows.parts, ALL_WORKERS);
     if (sums.failed)
@@ -351,11 +394,12 @@ int quantized_net_batch_normalization_gradient(
         gbeta[j] = (float)sum;
         ggamma[j] = (float)(product * inv_std[j]);
     }
-    for (size_t i = 0; i < period; ++i) {
-        size_t j = i % c;
-        job.slope[i] = -job.scale[i] * inv_std[j] * ggamma[j] / (float)n;
-        job.shift[i] = -job.scale[i] * gbeta[j] / (float)n;
-    }
+    for (size_t i = 0; i < period; i += c)
+        for (size_t j = 0; j < c; ++j) {
+            float scale = -job.scale[j] / (float)n;
+            job.slope[i + j] = scale * inv_std[j] * ggamma[j];
+            job.shift[i + j] = scale * gbeta[j];
+        }
     quantized_net_parallel(do_input_gradient, &job, rows.parts, ALL_WORKERS);
     failed = 0;
 end:

@@ -82,7 +82,7 @@ def _cases(draw):
             conv.gradient_x_reference(gy, W, geometry, (7, 6)),
             conv.gradient_W_reference(x, gy, geometry)]
 
-    x, gy, residual = draw(3, 2, 5, 4, 3)
+    x, gy, residual = draw(3, 8, 5, 4, 3)
     gamma, beta, mean = draw(3, 5)
     inv_std = abs(draw(5))
     total, expected = x.transpose(0, 3, 1, 2).copy().transpose(
@@ -98,7 +98,7 @@ def _cases(draw):
     yield False, bn.gradients(*args), bn.gradients_reference(*args)
 
     window = (2, 2), (2, 2), (0, 0)
-    windows = x[:, :, :4, :2].reshape(2, 5, 2, 2, 1, 2)
+    windows = x[:, :, :4, :2].reshape(8, 5, 2, 2, 1, 2)
     y, places = pooling.max_pooling(x, *window, out_size=(2, 1))
     yield True, [y], [windows.max(axis=(3, 5))]
     gx = pooling.max_pooling_gradient(y, places, *window, in_size=(4, 3))
