@@ -108,19 +108,17 @@ def limit_threads(case, with_ours, with_torch):
 
 
 def versions(with_torch):
-    import chainer
-    import numpy
+    """The versions in use, and which form of the kernels."""
     import quantized_net
-    found = {'python': sys.version.split()[0], 'numpy': numpy.__version__,
-             'chainer': chainer.__version__,
-             'quantized_net': quantized_net.__version__}
+    from quantized_net.training import arguments
+    found = arguments.versions()
     if with_torch:
         import torch
         found['torch'] = torch.__version__
     config = io.StringIO()
     with contextlib.redirect_stdout(config):
         quantized_net.show_config()
-    return found, config.getvalue().strip()
+    return found, config.getvalue().strip().replace(str(ROOT) + os.sep, '')
 
 
 def measure_times(case):

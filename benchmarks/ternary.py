@@ -123,10 +123,10 @@ def main():
     args = parse_args()
     most = str(max(args.threads))
     os.environ['OPENBLAS_NUM_THREADS'] = os.environ['OMP_NUM_THREADS'] = most
-    import quantized_net
     import numpy
     import threadpoolctl
     import torch
+    import step_case
     import train_step
     from quantized_net import files
     from quantized_net import kernels
@@ -142,10 +142,9 @@ def main():
 
     say('TTQ, %d weights: medians, milliseconds; ratio = compiled / this'
         % args.size)
-    say('%s; numpy %s, torch %s, quantized_net %s' % (
-        train_step.processor(), numpy.__version__, torch.__version__,
-        quantized_net.__version__))
-    quantized_net.show_config()
+    say(train_step.processor())
+    for line in train_step.software(*step_case.versions(with_torch=True)):
+        say(line)
     say('%7s %-14s %9s %9s %9s %7s' % (
         'threads', 'side', 'forward', 'backward', 'both', 'ratio'))
     for threads in args.threads:

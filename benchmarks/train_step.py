@@ -133,13 +133,15 @@ def header(args, results):
         os, 'sched_getaffinity') else os.cpu_count()
     lines.append('%s, %d processors' % (processor(), count))
     if known:
-        lines.append(', '.join(
-            '%s %s' % item for item in known[0]['versions'].items()))
-        lines.append(known[0]['kernels'])
+        lines += software(known[0]['versions'], known[0]['kernels'])
     lines.append("PyTorch's optimizers: %s; steps follow each other %d at a "
                  'time' % ('fused' if args.fused else 'its default forms',
                            args.turn))
     return lines
+
+
+def software(versions, kernels):
+    return [', '.join('%s %s' % item for item in versions.items()), kernels]
 
 
 def columns(args):
