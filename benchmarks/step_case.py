@@ -27,8 +27,8 @@ TERNARY = ('float', 'ttq', 'twn')
 # From the name of a network to its methods, batch size, shape of an image,
 # optimizer, weight decay and number of timed steps.
 NETS = {
-    'mlp': (('float', 'bnn', 'qnn'), 100, (784,), 'adam', 0., 100),
-    'convnet': (TERNARY, 100, (1, 28, 28), 'adam', 0., 60),
+    'mlp': (('float', 'bnn', 'qnn'), 100, (784,), 'adam', 0., 300),
+    'convnet': (TERNARY, 100, (1, 28, 28), 'adam', 0., 100),
     'resnet20': (TERNARY, 128, (3, 32, 32), 'sgd', 1e-4, 20),
     'resnet56': (TERNARY, 128, (3, 32, 32), 'sgd', 1e-4, 10),
     'vgg7': (TERNARY, 100, (3, 32, 32), 'sgd', 1e-4, 10),

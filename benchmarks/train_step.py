@@ -45,7 +45,7 @@ def parse_args():
                         choices=step_case.PEERS)
     parser.add_argument('--threads', type=int, nargs='+', default=[1])
     parser.add_argument('--steps', type=int,
-                        help='steps that are timed, of each side; from 100 '
+                        help='steps that are timed, of each side; from 300 '
                              'for the MLP to 10 for VGG7, by default')
     parser.add_argument('--turn', type=int, default=5,
                         help='how many steps of a side follow each other')
