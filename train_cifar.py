@@ -49,14 +49,15 @@ def parse_args():
         '--lr', type=arguments.positive_float, default=0.1,
         help='of momentum SGD (default: %(default)s)')
     parser.add_argument(
-        '--drops', type=float, nargs='*', metavar='EPOCH',
+        '--drops', type=arguments.non_negative_float, nargs='*',
+        metavar='EPOCH',
         help='epochs after which the learning rate is a tenth (default: '
         'half and three quarters of --epoch: 80 and 120)')
     parser.add_argument(
-        '--momentum', type=float, default=0.9,
+        '--momentum', type=arguments.fraction, default=0.9,
         help='default: %(default)s')
     parser.add_argument(
-        '--weight-decay', type=float, default=2e-4,
+        '--weight-decay', type=arguments.non_negative_float, default=2e-4,
         help='of the (latent) weights and the scales Wp and Wn; biases and '
         'BatchNormalization have none (default: %(default)s)')
     parser.add_argument(
@@ -68,7 +69,7 @@ def parse_args():
         'up; --autoload goes on')
     ternary = arguments.add_ternary(parser, 'ttq, twn')
     ternary.add_argument(
-        '--warmup', type=float, metavar='EPOCHS',
+        '--warmup', type=arguments.non_negative_float, metavar='EPOCHS',
         help='of these first epochs the learning rate is --warmup-lr: at --lr '
         'the scales may leave the trained float network at once (default: an '
         "80th of --epoch; of 160 the 2 that the authors' log has)")

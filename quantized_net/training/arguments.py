@@ -22,12 +22,27 @@ def positive_int(text):
 
 def positive_float(text):
     """An option's value: a number above 0."""
+    return _number(text, lambda value: value > 0, 'a number above 0')
+
+
+def non_negative_float(text):
+    """An option's value: a number from 0."""
+    return _number(text, lambda value: value >= 0, 'a number from 0')
+
+
+def fraction(text):
+    """An option's value: a number from 0, below 1."""
+    return _number(
+        text, lambda value: 0 <= value < 1, 'a number from 0, below 1')
+
+
+def _number(text, holds, wanted):
     try:
         value = float(text)
     except ValueError:
-        value = 0
-    if not 0 < value < float('inf'):
-        raise argparse.ArgumentTypeError('%r is not a number above 0' % text)
+        value = numpy.nan
+    if not (numpy.isfinite(value) and holds(value)):
+        raise argparse.ArgumentTypeError('%r is not %s' % (text, wanted))
     return value
 
 

@@ -107,6 +107,10 @@ def bad_input(tmp_path):
             ['--init', str(tmp_path / 'damaged')], 'damaged'),
         'architecture': (['--arch', 'resnet21'], '--arch'),
         'rate': (['--lr', '-1'], '--lr'),
+        'momentum': (['--momentum', '1'], '--momentum'),
+        'weight decay': (['--weight-decay', '-1'], '--weight-decay'),
+        'drops': (['--drops', '4', 'nan'], '--drops'),
+        'warm-up': (['--warmup', '-1'], '--warmup'),
         'budget': (['--epoch-budget', '0'], '--epoch-budget'),
         'batch too large': (['--batchsize', '5000'], '--batchsize 5000'),
         'sweep': (['--sweep', '0.5', '1'], '--sweep 1'),
@@ -117,8 +121,9 @@ def bad_input(tmp_path):
 
 @pytest.mark.parametrize('name', [
     'data set', 'empty folder', 'folder for digits', 'init that is missing',
-    'init that is damaged', 'architecture', 'rate', 'budget',
-    'batch too large', 'sweep', 'sweep of another method'])
+    'init that is damaged', 'architecture', 'rate', 'momentum',
+    'weight decay', 'drops', 'warm-up', 'budget', 'batch too large', 'sweep',
+    'sweep of another method'])
 def test_bad_input(tmp_path, name):
     options, named = bad_input(tmp_path)[name]
     done = run('--dataset', 'digits', '--out', str(tmp_path / 'out'),

@@ -35,6 +35,8 @@ def test_gpu_that_is_not_there():
 @pytest.mark.parametrize('function,good,bad', [
     (arguments.positive_int, ['1', '20'], ['0', '-1', '1.5', 'x', '']),
     (arguments.positive_float, ['.1', '2'], ['0', '-1', 'nan', 'inf', 'x']),
+    (arguments.non_negative_float, ['0', '2.5'], ['-1', 'nan', 'inf', '']),
+    (arguments.fraction, ['0', '.999'], ['1', '-.1', 'nan', 'x']),
     (arguments.seed_int, ['0', '7'], ['-1', '4294967296', 'x'])])
 def test_values_of_options(function, good, bad):
     for text in good:
