@@ -40,12 +40,20 @@ static struct rows make_rows(size_t channels, size_t n)
     return r;
 }
 
-static float *repeat(const struct rows *r, const float *values)
+/* Fills the period with the values of the channels at its start. */
+static void repeat(const struct rows *r, float *values)
+{
+    for (size_t i = r->channels; i < r->period; ++i)
+        values[i] = values[i - r->channels];
+}
+
+static float *repeated(const struct rows *r, const float *values)
 {
     float *to = malloc(r->period * sizeof(float));
-    if (to != NULL)
-        for (size_t i = 0; i < r->period; i += r->channels)
-            memcpy(to + i, values, r->channels * sizeof(float));
+    if (to != NULL) {
+        memcpy(to, values, r->channels * sizeof(float));
+        repeat(r, to);
+    }
     return to;
 }
 
@@ -180,8 +188,7 @@ static void do_moments(void *work, size_t index, int worker)
     memset(q, 0, r->period * sizeof(float));
     for (size_t j = 0; j < c; ++j)
         center[j] = (float)(sum[j] / (double)(head / c));
-    for (size_t j = c; j < r->period; ++j)
-        center[j] = center[j - c];
+    repeat(r, center);
     memset(sum, 0, c * sizeof(double));
     for (size_t start = 0; start < n; start += step) {
         add_moments(x + start, smaller(n - start, step), r->period, center,
@@ -271,9 +278,9 @@ int quantized_net_batch_normalization(
         .rows = make_rows(channels, n), .x = x, .added = residual,
         .to = y, .relu = relu};
     int failed = -1;
-    job.center = repeat(&job.rows, center);
-    job.scale = repeat(&job.rows, scale);
-    job.shift = repeat(&job.rows, shift);
+    job.center = repeated(&job.rows, center);
+    job.scale = repeated(&job.rows, scale);
+    job.shift = repeated(&job.rows, shift);
     if (job.center != NULL && job.scale != NULL && job.shift != NULL) {
         quantized_net_parallel(
             do_transform, &job, job.rows.parts, ALL_WORKERS);
@@ -374,13 +381,16 @@ int quantized_net_batch_normalization_gradient(
         .rows = rows, .x = x, .gy = gy, .center = job.center,
         .scale = job.scale, .beta = job.beta, .first = first,
         .second = first + rows.parts * c};
-    for (size_t i = 0; i < period; i += c)
-        for (size_t j = 0; j < c; ++j) {
-            job.center[i + j] = mean[j];
-            job.scale[i + j] = gamma[j] * inv_std[j];
-            if (beta != NULL)
-                job.beta[i + j] = beta[j];
-        }
+    for (size_t j = 0; j < c; ++j) {
+        job.center[j] = mean[j];
+        job.scale[j] = gamma[j] * inv_std[j];
+        if (beta != NULL)
+            job.beta[j] = beta[j];
+    }
+    repeat(&rows, job.center);
+    repeat(&rows, job.scale);
+    if (beta != NULL)
+        repeat(&rows, job.beta);
     quantized_net_parallel(
         do_gradient_sums, &sums, rows.parts, ALL_WORKERS);
     if (sums.failed)
@@ -394,12 +404,13 @@ int quantized_net_batch_normalization_gradient(
         gbeta[j] = (float)sum;
         ggamma[j] = (float)(product * inv_std[j]);
     }
-    for (size_t i = 0; i < period; i += c)
-        for (size_t j = 0; j < c; ++j) {
-            float scale = -job.scale[j] / (float)n;
-            job.slope[i + j] = scale * inv_std[j] * ggamma[j];
-            job.shift[i + j] = scale * gbeta[j];
-        }
+    for (size_t j = 0; j < c; ++j) {
+        float scale = -job.scale[j] / (float)n;
+        job.slope[j] = scale * inv_std[j] * ggamma[j];
+        job.shift[j] = scale * gbeta[j];
+    }
+    repeat(&rows, job.slope);
+    repeat(&rows, job.shift);
     quantized_net_parallel(do_input_gradient, &job, rows.parts, ALL_WORKERS);
     failed = 0;
 end:
