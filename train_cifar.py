@@ -49,6 +49,10 @@ def parse_args():
         '--lr', type=arguments.positive_float, default=0.1,
         help='of momentum SGD (default: %(default)s)')
     parser.add_argument(
+        '--schedule', choices=('steps', 'cosine'), default='steps',
+        help='of the learning rate: a tenth after each of --drops, or half a '
+        'cosine down to zero (default: %(default)s)')
+    parser.add_argument(
         '--drops', type=arguments.non_negative_float, nargs='*',
         metavar='EPOCH',
         help='epochs after which the learning rate is a tenth (default: '
@@ -56,6 +60,8 @@ def parse_args():
     parser.add_argument(
         '--momentum', type=arguments.fraction, default=0.9,
         help='default: %(default)s')
+    parser.add_argument(
+        '--nesterov', action='store_true', help="Nesterov's momentum")
     parser.add_argument(
         '--weight-decay', type=arguments.non_negative_float, default=2e-4,
         help='of the (latent) weights and the scales Wp and Wn; biases and '
@@ -151,10 +157,14 @@ def train_network(args, data, device, method, out, resume, init):
         'validation': args.validation, 'lr': args.lr, 'drops': args.drops,
         'momentum': args.momentum, 'weight decay': args.weight_decay,
         'seed': args.seed}
+    if args.schedule == 'cosine':
+        settings.update(schedule='cosine', epoch=args.epoch)
+    if args.nesterov:
+        settings['nesterov'] = True
     warmup = 0
     if init is not None:
         warmup = args.warmup
-        convert.load_float(init, model)
+        convert.load_float(init, model.predictor)
         skip = ('conv0', 'linear') if args.float_classifier else ('conv0',)
         options = arguments.quantizer_options(args)
         print(convert.quantize(model.predictor, method, skip, **options),
@@ -164,7 +174,8 @@ def train_network(args, data, device, method, out, resume, init):
             no_decay_of_scales=args.no_decay_of_scales)
     model.to_device(device)
     optimizer = optimizers.MomentumSGD(
-        args.lr, args.momentum, args.weight_decay, decays(args)).setup(model)
+        args.lr, args.momentum, args.weight_decay, decays(args),
+        args.nesterov).setup(model)
     updater = training.updaters.StandardUpdater(
         train_iter, optimizer, converter=datasets.to_device, device=device)
     trainer = trainers.build(
@@ -172,9 +183,11 @@ def train_network(args, data, device, method, out, resume, init):
         '%s, %s, %s, seed %d' % (data.name, args.arch, method, args.seed),
         settings, lambda kind: comparison.cifar_curves(
             args, method, data.name, kind), is_ternary=init is not None)
+    schedule = (schedules.cosine(args.lr, args.epoch)
+                if args.schedule == 'cosine'
+                else schedules.steps(args.lr, args.drops))
     trainer.extend(our_extensions.LearningRate(
-        schedules.steps(args.lr, args.drops, warmup=warmup,
-                        warmup_rate=args.warmup_lr)))
+        schedules.warmed_up(schedule, warmup, args.warmup_lr)))
     trainers.add_evaluator(trainer, validation_iter, 'validation', device,
                            converter=datasets.to_device)
     if args.validation:

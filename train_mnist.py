@@ -137,7 +137,7 @@ def train_network(args, data, device, method, out, resume, init=None):
     numpy.random.seed(args.seed)
     model = L.Classifier(make_model(args, method))
     if init is not None:
-        convert.load_float(init, model)
+        convert.load_float(init, model.predictor)
         report = convert.quantize(
             model.predictor, method, args.skip or (),
             **arguments.quantizer_options(args))

@@ -179,22 +179,24 @@ static CLONES void do_momentum_sgd(void *work, size_t chunk, int worker)
     float *restrict v = p->v + chunk * CHUNK;
     float lr = p->scalars[0], momentum = p->scalars[1];
     float decay = p->scalars[2];
+    int nesterov = p->scalars[3] != 0;
     size_t n = length_of(p->n, chunk);
     (void)worker;
     for (size_t i = 0; i < n; ++i) {
-        float total = decay != 0 ? g[i] + decay * x[i] : g[i];
+        float step = lr * (decay != 0 ? g[i] + decay * x[i] : g[i]);
         v[i] *= momentum;
-        v[i] -= lr * total;
-        x[i] += v[i];
+        v[i] -= step;
+        x[i] += nesterov ? momentum * v[i] - step : v[i];
     }
 }
 
 void quantized_net_momentum_sgd(
     float *x, const float *g, float *v, size_t n, float lr, float momentum,
-    float decay)
+    float decay, int nesterov)
 {
     struct pass pass = {
-        .y = x, .g = g, .v = v, .n = n, .scalars = {lr, momentum, decay}};
+        .y = x, .g = g, .v = v, .n = n,
+        .scalars = {lr, momentum, decay, nesterov != 0}};
     go_over(do_momentum_sgd, &pass);
 }
 

@@ -118,7 +118,8 @@ _POINTER, _SIZE, _STRIDE, _FLOAT, _INT = (
 # result where it has one.
 _SIGNATURES = {
     'adam': ([_POINTER] * 4 + [_SIZE] + [_FLOAT] * 5, None),
-    'momentum_sgd': ([_POINTER] * 3 + [_SIZE] + [_FLOAT] * 3, None),
+    'momentum_sgd': (
+        [_POINTER] * 3 + [_SIZE] + [_FLOAT] * 3 + [_INT], None),
     'add': ([_POINTER] * 2 + [_SIZE], None),
     'clip': ([_POINTER, _SIZE, _FLOAT, _FLOAT], None),
     'powers_of_two': ([_POINTER] * 2 + [_SIZE, _FLOAT], None),

@@ -40,6 +40,7 @@ def _cases(draw):
             (others, adam.reference, momentum_sgd.reference)):
         adam_update(x, g, m, v, .1, .001, 1e-8, .003, 1.)
         sgd_update(x, g, m, .1, .9, .01)
+        sgd_update(x, g, m, .1, .9, .01, True)
     yield True, arrays, others
 
     x = numpy.concatenate([draw(67), numpy.array(

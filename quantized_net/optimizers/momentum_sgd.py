@@ -10,6 +10,7 @@ from quantized_net.kernels import layout
 class _MomentumSGDRule(momentum_sgd.MomentumSGDRule):
 
     weight_decay = 0.
+    nesterov = False
 
     def update_core_cpu(self, param):
         if param.grad is None:
@@ -18,14 +19,23 @@ class _MomentumSGDRule(momentum_sgd.MomentumSGDRule):
         if layout.are_contiguous_floats(*arrays):
             kernels.momentum_sgd_update(
                 *arrays, self.hyperparam.lr, self.hyperparam.momentum,
-                self.weight_decay)
+                self.weight_decay, self.nesterov)
             return
         self._add_decay(param)
         super(_MomentumSGDRule, self).update_core_cpu(param)
+        self._look_ahead(param)
 
     def update_core_gpu(self, param):
         self._add_decay(param)
         super(_MomentumSGDRule, self).update_core_gpu(param)
+        self._look_ahead(param)
+
+    def _look_ahead(self, param):
+        # v was added; mu v - lr g should have been
+        if self.nesterov:
+            hp, dtype = self.hyperparam, param.dtype.type
+            param.array += dtype(hp.momentum - 1) * self.state['v']
+            param.array -= dtype(hp.lr) * param.grad
 
     def _add_decay(self, param):
         if param.grad is not None and self.weight_decay:
@@ -39,6 +49,12 @@ class MomentumSGD(chainer.optimizers.MomentumSGD):
     It gives the bits of Chainer's, with the hook
     :class:`chainer.optimizer_hooks.WeightDecay` where there is decay.
 
+    With Nesterov's momentum it is the update of Sutskever et al. (2013, eq.
+    3 and 4) at the point that is looked ahead to, as PyTorch and Lasagne
+    have it (:func:`~quantized_net.kernels.momentum_sgd_update`);
+    :class:`chainer.optimizers.NesterovAG` multiplies the new velocity by
+    :math:`\\mu^2` where the derivation has the old one.
+
     Args:
         lr (float): Learning rate.
         momentum (float): Exponential decay rate of the first moment.
@@ -46,11 +62,14 @@ class MomentumSGD(chainer.optimizers.MomentumSGD):
             :math:`\\lambda` times its parameter added.
         decays (callable): ``f(name, param)``: which parameters decay; all,
             if ``None``.  Names are those of ``namedparams``.
+        nesterov (bool): Whether the momentum is Nesterov's.
 
     """
 
-    def __init__(self, lr=0.01, momentum=0.9, weight_decay=0., decays=None):
+    def __init__(self, lr=0.01, momentum=0.9, weight_decay=0., decays=None,
+                 nesterov=False):
         super(MomentumSGD, self).__init__(lr, momentum)
+        self.nesterov = nesterov
         self.weight_decay = weight_decay
         self.decays = decays
 
@@ -60,6 +79,7 @@ class MomentumSGD(chainer.optimizers.MomentumSGD):
     def setup(self, link):
         super(MomentumSGD, self).setup(link)
         for name, param in link.namedparams():
+            param.update_rule.nesterov = self.nesterov
             if self.decays is None or self.decays(name, param):
                 param.update_rule.weight_decay = self.weight_decay
         return self

@@ -1,20 +1,18 @@
 """Learning rates as functions of the epoch, for ``LearningRate``."""
 
+import math
 
-def steps(rate, drops, factor=.1, warmup=0., warmup_rate=None):
+
+def steps(rate, drops, factor=.1):
     """The rate, times a factor from each of some epochs on.
 
     Args:
-        rate (float): At the start, but for the warm-up.
+        rate (float): At the start.
         drops (list of float): Epochs.
         factor (float): Of each drop.
-        warmup (float): For how many epochs there is another rate first.
-        warmup_rate (float): That rate.
 
     """
     def schedule(epoch):
-        if epoch < warmup - 1e-6:
-            return warmup_rate
         return rate * factor ** sum(epoch >= drop - 1e-6 for drop in drops)
     return schedule
 
@@ -24,3 +22,23 @@ def linear(rate, n_epochs):
     def schedule(epoch):
         return rate * max(1 - epoch / n_epochs, 0.)
     return schedule
+
+
+def cosine(rate, n_epochs):
+    """From the rate at the start down to zero at the end, half a cosine.
+
+    .. seealso:: Loshchilov and Hutter, arXiv:1608.03983, eq. 5, without
+        restarts.
+
+    """
+    def schedule(epoch):
+        done = min(epoch / n_epochs, 1.)
+        return rate * (1 + math.cos(math.pi * done)) / 2
+    return schedule
+
+
+def warmed_up(schedule, n_epochs, rate):
+    """Another rate for the first epochs; the schedule from there on."""
+    def warmed(epoch):
+        return rate if epoch < n_epochs - 1e-6 else schedule(epoch)
+    return warmed

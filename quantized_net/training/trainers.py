@@ -10,6 +10,7 @@ from quantized_net import errors
 from quantized_net import extensions as our_extensions
 from quantized_net import files
 from quantized_net import plots
+from quantized_net import weights
 from quantized_net.summary import summary
 from quantized_net.training import arguments
 from quantized_net.training import run
@@ -94,10 +95,11 @@ def run_to_end(args, trainer, script, data_name, method, resume, init,
         init=init, versions=arguments.versions()))
 
     run.run(trainer)
+    model = trainer.updater.get_optimizer('main').target
+    weights.save(os.path.join(trainer.out, 'model.npz'), model.predictor)
     print(make_table(trainer.get_extension('LogReport').log))
     if init is not None:
-        print('\n%s' % summary(
-            trainer.updater.get_optimizer('main').target))
+        print('\n%s' % summary(model))
 
 
 def add_evaluator(trainer, iterator, name, device,

@@ -12,11 +12,12 @@ needs_native = pytest.mark.skipif(
     reason='the kernels are not compiled here (see show_config())')
 
 SCALARS = [(.1, .9, .01), (.01, .5, 0.), (1e-3, 0., 5e-4), (1., .99, 2.)]
+NESTEROV = [scalars + (True,) for scalars in SCALARS]
 
 
 @needs_native
 @pytest.mark.parametrize('n', [1, 7, 64, 1000003])
-@pytest.mark.parametrize('scalars', SCALARS)
+@pytest.mark.parametrize('scalars', SCALARS + NESTEROV)
 def test_same_bits_as_the_reference(n, scalars):
     arrays = [numpy.random.normal(size=n).astype('f') for _ in range(3)]
     if n > 8:
@@ -31,7 +32,7 @@ def test_same_bits_as_the_reference(n, scalars):
 
 
 @needs_native
-@pytest.mark.parametrize('scalars', SCALARS)
+@pytest.mark.parametrize('scalars', SCALARS + NESTEROV)
 def test_infinite_parameters(scalars):
     arrays = [numpy.ones(4, 'f') for _ in range(3)]
     arrays[0][:] = [numpy.inf, -numpy.inf, numpy.nan, 1]
@@ -60,6 +61,24 @@ def test_same_bits_as_chainer(dtype, scalars):
         momentum_sgd.momentum_sgd_update(x, g, v, lr, momentum, decay)
         numpy.testing.assert_array_equal(x, link.p.array)
         numpy.testing.assert_array_equal(v, link.p.update_rule.state['v'])
+
+
+@pytest.mark.parametrize('dtype', ['f', 'd'])
+@pytest.mark.parametrize('scalars', SCALARS)
+def test_nesterov(dtype, scalars):
+    """The buffer of gradients and the look ahead, as PyTorch writes them."""
+    lr, momentum, decay = scalars
+    x, v = numpy.linspace(-1, 1, 1001).astype(dtype), numpy.zeros(1001, dtype)
+    y, buffer = x.astype('d'), 0
+    for _ in range(5):
+        g = numpy.random.normal(size=1001).astype(dtype)
+        momentum_sgd.momentum_sgd_update(x, g, v, lr, momentum, decay, True)
+        total = g + decay * y
+        buffer = momentum * buffer + total
+        y = y - lr * (total + momentum * buffer)
+        tolerance = 1e-4 if dtype == 'f' else 1e-12
+        numpy.testing.assert_allclose(x, y, tolerance, tolerance)
+        numpy.testing.assert_allclose(v, -lr * buffer, tolerance, tolerance)
 
 
 @needs_native

@@ -66,6 +66,25 @@ def test_same_bits_as_chainer(device, dtype, decay, options):
     assert rules[1].t == 4
 
 
+@pytest.mark.parametrize('dtype', ['e', 'f', 'd'])
+def test_nesterov(device, dtype):
+    link = make_link(device, dtype, [(7, 3)])
+    optimizer = optimizers.MomentumSGD(
+        .1, .8, weight_decay=.01, nesterov=True).setup(link)
+    y = chainer.get_device('@numpy').send(link.p0.array).astype('d')
+    buffer = 0
+    tolerance = {'e': 1e-2, 'f': 1e-5, 'd': 1e-13}[dtype]
+    for _ in range(4):
+        set_gradients(link)
+        g = chainer.get_device('@numpy').send(link.p0.grad) + .01 * y
+        optimizer.update()
+        buffer = .8 * buffer + g
+        y = y - .1 * (g + .8 * buffer)
+        numpy.testing.assert_allclose(
+            chainer.get_device('@numpy').send(link.p0.array), y, tolerance,
+            tolerance)
+
+
 @pytest.mark.parametrize('with_fp32_update', [False, True])
 def test_half_precision(device, with_fp32_update):
     a, b = [make_link(device, 'e', [(7, 3)]) for _ in range(2)]

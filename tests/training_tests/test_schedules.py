@@ -19,9 +19,15 @@ def test_steps():
 
 
 def test_warmup():
-    rate = schedules.steps(.1, [4], warmup=2, warmup_rate=.002)
+    rate = schedules.warmed_up(schedules.steps(.1, [4]), 2, .002)
     assert [rate(e) for e in (0, 1.99, 2, 4)] == pytest.approx(
         [.002, .002, .1, .01])
+
+
+def test_cosine():
+    rate = schedules.cosine(.4, 20)
+    assert [rate(e) for e in (0, 5, 10, 15, 20, 20.1)] == pytest.approx(
+        [.4, .2 + .2 / 2 ** .5, .2, .2 - .2 / 2 ** .5, 0, 0])
 
 
 def test_linear():
