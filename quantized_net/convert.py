@@ -10,8 +10,9 @@ import numpy
 
 from quantized_net import errors
 from quantized_net import links
-from quantized_net.links import quantized_layer
 from quantized_net import quantizers
+from quantized_net import text_table
+from quantized_net import traversal
 
 METHODS = {
     'ttq': quantizers.TTQ,
@@ -38,8 +39,7 @@ class Report(list):
     """What was done to each layer: a list of :class:`Converted`."""
 
     def __str__(self):
-        width = max(len(layer.path) for layer in self)
-        return '\n'.join('%-*s  %-22s %s' % (width, *layer) for layer in self)
+        return '\n'.join(text_table.lay_out(self, n_left=3))
 
 
 def quantize(model, method, skip=(), **options):
@@ -119,7 +119,7 @@ def _factory(method, options):
 def _layers(model):
     """Layers that have a W to quantize, once each, with their paths."""
     found, seen = [], set()
-    for path, link in quantized_layer.links_in_order(model):
+    for path, link in traversal.links_in_order(model):
         is_layer = isinstance(link, tuple(_CLASSES))
         if is_layer and id(link) not in seen:
             seen.add(id(link))

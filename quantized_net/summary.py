@@ -5,6 +5,8 @@ from chainer import backend
 
 from quantized_net.links import quantized_layer
 from quantized_net import quantizers
+from quantized_net import text_table
+from quantized_net import traversal
 
 
 class Row(object):
@@ -70,12 +72,7 @@ class Summary(list):
         table.append(('total', '', '', '', '', '', '', '',
                       '{:,}'.format(self.float_bytes),
                       '{:,}'.format(self.packed_bytes)))
-        widths = [max(len(line[i]) for line in table) for i in range(10)]
-        lines = []
-        for line in table:
-            left = ['%-*s' % (w, c) for w, c in zip(widths[:3], line[:3])]
-            right = ['%*s' % (w, c) for w, c in zip(widths[3:], line[3:])]
-            lines.append('  '.join(left + right).rstrip())
+        lines = text_table.lay_out(table, n_left=3)
         rule = '-' * max(map(len, lines))
         lines[1:1] = [rule]
         lines[-1:-1] = [rule]
@@ -102,7 +99,7 @@ def summary(model):
     rows = Summary()
     others = 0
     seen = set()
-    for path, link in quantized_layer.links_in_order(model):
+    for path, link in traversal.links_in_order(model):
         for name, param in sorted(link.__dict__.items()):
             if name not in link._params or id(param) in seen:
                 continue

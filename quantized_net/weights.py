@@ -36,4 +36,4 @@ def save(path, model):
             array.astype(numpy.float32) if array.dtype.kind == 'f' else array)
     with files.replacing(path) as temporary:
         with open(temporary, 'wb') as f:
-            numpy.savez_compressed(f, **arrays)
+            numpy.savez_compressed(f, **arrays)  # type: ignore[arg-type]

@@ -4,9 +4,9 @@ import os
 
 from chainer.training import extension
 
-from quantized_net.links import quantized_layer
 from quantized_net import plots
 from quantized_net.plots import _layers
+from quantized_net import traversal
 
 
 class PlotTernary(extension.Extension):
@@ -35,7 +35,7 @@ class PlotTernary(extension.Extension):
     priority = extension.PRIORITY_READER - 1  # LogReport has its row by then
 
     def __init__(self, model, layers=None, title=''):
-        self._links = dict(quantized_layer.quantized_layers(model))
+        self._links = dict(traversal.quantized_layers(model))
         self._chosen = _layers.choose(list(self._links), layers)
         self._shown = list(layers or self._links)
         self._title = title

@@ -6,8 +6,8 @@ import chainer
 from chainer import backend
 from chainer.training import extension
 
-from quantized_net.links import quantized_layer
 from quantized_net import quantizers
+from quantized_net import traversal
 
 
 class TernaryReport(extension.Extension):
@@ -31,7 +31,7 @@ class TernaryReport(extension.Extension):
     priority = extension.PRIORITY_WRITER
 
     def __init__(self, model):
-        self._layers = quantized_layer.quantized_layers(model)
+        self._layers = traversal.quantized_layers(model)
         self._codes = {
             path: link.weight_quantizer.encode(link.W.array)[0]
             for path, link in self._layers}

@@ -48,32 +48,3 @@ class QuantizedLayer(chainer.Chain):
         if self.input_quantizer is None:
             return x
         return self.input_quantizer(x)
-
-
-def links_in_order(link, path=''):
-    """Pairs of path and link, in the order of their definition.
-
-    Chainer's ``namedlinks`` goes by the alphabet.  Paths begin without a
-    slash: ``'predictor/conv1'``.
-    """
-    yield path, link
-    if isinstance(link, chainer.Chain):
-        children = [(name, child) for name, child in vars(link).items()
-                    if name in link._children]
-    else:
-        children = [(str(i), child)
-                    for i, child in enumerate(link.children())]
-    for name, child in children:
-        yield from links_in_order(child, path + '/' + name if path else name)
-
-
-def quantized_layers(model):
-    """Pairs of name and layer, of those with a weight quantizer.
-
-    They are in the order of their definition; a classifier's ``predictor/``
-    is left out of the names.
-    """
-    return [(path.replace('predictor/', ''), link)
-            for path, link in links_in_order(model)
-            if isinstance(link, QuantizedLayer)
-            and link.weight_quantizer is not None]

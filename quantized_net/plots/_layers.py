@@ -46,7 +46,7 @@ def of_snapshot(path, settings, names):
                if settings.get(name) is not None}
     found = []
     with open(path, 'rb') as f, numpy.load(f) as archive:
-        files = {name.replace('predictor/', ''): name
+        files = {name.replace(_MODEL + 'predictor/', _MODEL): name
                  for name in archive.files}
         for name in names:
             file = files.get('%s%s/W' % (_MODEL, name))
