@@ -11,7 +11,7 @@ from quantized_net import weights
 
 
 def make():
-    return chainer.Sequential(
+    return chainer.ChainList(
         L.Linear(4, 3), L.BatchNormalization(3),
         quantized_net.QuantizedLinear(
             3, 2, weight_quantizer=quantizers.TTQ()))
