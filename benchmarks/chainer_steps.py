@@ -9,6 +9,7 @@ from chainer import links as L
 import numpy
 
 from quantized_net import functions
+from quantized_net import methods
 from quantized_net import models
 from quantized_net import optimizers
 from quantized_net import quantizers
@@ -20,7 +21,10 @@ from quantized_net.kernels import ternary as ternary_kernels
 def network(case):
     """The network of a case, quantized."""
     if case.net == 'mlp':
-        return models.MLP(case.unit, 10, case.method)
+        method = methods.get(case.method)
+        model = models.MLP(case.unit, 10, relu=method.relu)
+        method.quantize(model)
+        return model
     if case.net.startswith('resnet'):
         model, first = models.ResNetCIFAR(int(case.net[6:])), 'conv0'
     else:

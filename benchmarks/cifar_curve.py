@@ -30,8 +30,7 @@ import torch_peers  # noqa: E402
 import train_cifar  # noqa: E402
 from quantized_net import convert  # noqa: E402
 from quantized_net import datasets  # noqa: E402
-from quantized_net import models  # noqa: E402
-from quantized_net.training import arguments  # noqa: E402
+from quantized_net import methods  # noqa: E402
 from quantized_net.training import schedules  # noqa: E402
 
 
@@ -41,14 +40,11 @@ def make_networks(args):
     # the same random numbers in the same order as train_cifar.py
     numpy.random.seed(args.seed)
     iterators = train_cifar.make_iterators(args, data)
-    ours = models.ResNetCIFAR(
-        train_cifar.ARCHITECTURES[args.arch], data.n_classes)
-    theirs = torch_peers.network(args.arch, args.method, None)
+    ours = train_cifar.NETWORKS[args.network].make(data.n_classes)
+    theirs = torch_peers.network(args.network, args.method, None)
     if args.init is not None:
         convert.load_float(args.init, ours)
-        convert.quantize(
-            ours, args.method, ('conv0',),
-            **arguments.quantizer_options(args))
+        methods.get(args.method).quantize(ours, args, args.skip)
     tensors = theirs.state_dict()
     with torch.no_grad():
         for name, param in ours.namedparams():
@@ -102,7 +98,8 @@ def make_optimizer(args, network):
          else others).append(param)
     return torch.optim.SGD(
         [{'params': decaying, 'weight_decay': args.weight_decay},
-         {'params': others}], args.lr, args.momentum)
+         {'params': others}], args.lr, args.momentum,
+        nesterov=args.nesterov)
 
 
 def accuracy(network, iterator):
@@ -138,12 +135,9 @@ def main():
         return
     network = network.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(args, network)
-    warmup = {}
-    if args.init is not None and 'warmup' in args:
-        warmup = {'warmup': args.warmup, 'warmup_rate': args.warmup_lr}
-    rate = schedules.steps(args.lr, args.drops, **warmup)
+    rate = schedules.from_options(args)
     print('%s, %s, seed %d; PyTorch %s' % (
-        args.arch, args.method, args.seed, torch.__version__))
+        args.network, args.method, args.seed, torch.__version__))
     print('epoch  training loss  PyTorch  training acc.  PyTorch  '
           'validation acc.  PyTorch', flush=True)
     losses, right, seen = [], 0, 0

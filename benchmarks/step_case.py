@@ -110,8 +110,8 @@ def limit_threads(case, with_ours, with_torch):
 def versions(with_torch):
     """The versions in use, and which form of the kernels."""
     import quantized_net
-    from quantized_net.training import arguments
-    found = arguments.versions()
+    from quantized_net.training import versions
+    found = versions.versions()
     if with_torch:
         import torch
         found['torch'] = torch.__version__

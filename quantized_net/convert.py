@@ -31,6 +31,9 @@ _CLASSES = {
     links.QuantizedConvolution2D: links.QuantizedConvolution2D,
 }
 
+Quantizers = collections.namedtuple(
+    'Quantizers', 'weight input gradient', defaults=(None, None, None))
+
 Converted = collections.namedtuple('Converted', 'path kind action')
 
 
@@ -72,18 +75,29 @@ def quantize(model, method, skip=(), **options):
             one that would be all zeros.  The model is then as it was.
 
     """
-    make = _factory(method, options)
+    import inspect
+    if callable(method) and not isinstance(method, type) and len(
+            inspect.signature(method).parameters) == 2:
+        rule = method
+    else:
+        make = _factory(method, options)
+        rule = lambda path, link: make()  # noqa: E731
     layers = _layers(model)
     skipped = _skipped(layers, skip)
     report = Report()
     chosen = []
+    extras = {}
     for path, link in layers:
         if path in skipped:
             report.append(Converted(path, type(link).__name__, 'skipped'))
             continue
-        quantizer = make()
+        quantizer = rule(path, link)
+        extra = ()
+        if isinstance(quantizer, Quantizers):
+            quantizer, extra = quantizer.weight, quantizer[1:]
         _check(path, link, quantizer)
         chosen.append((link, quantizer))
+        extras[id(link)] = extra
         report.append(Converted(
             path, type(link).__name__, 'quantized: %s' % quantizer))
     if not chosen:
@@ -98,6 +112,10 @@ def quantize(model, method, skip=(), **options):
             stacklevel=2)
     for link, quantizer in chosen:
         _become_quantized(link, quantizer)
+        for name, q in zip(('input_quantizer', 'gradient_quantizer'), extras[id(link)]):
+            with link.init_scope():
+                delattr(link, name)
+                setattr(link, name, q)
     return report
 
 

@@ -5,6 +5,7 @@ from quantized_net.extensions.batch_statistics_evaluator import (
 from quantized_net.extensions.interrupt import Interrupt
 from quantized_net.extensions.learning_rate import LearningRate
 from quantized_net.extensions.nan_guard import NaNGuard
+from quantized_net.extensions.pause_after import PauseAfter
 from quantized_net.extensions.plot_curves import PlotCurves
 from quantized_net.extensions.plot_ternary import PlotTernary
 from quantized_net.extensions.random_state import RandomState
@@ -15,6 +16,6 @@ from quantized_net.extensions.time_budget import TimeBudget
 
 __all__ = [
     'BatchStatisticsEvaluator', 'Interrupt', 'LearningRate', 'NaNGuard',
-    'PlotCurves', 'PlotTernary', 'RandomState', 'Settings', 'TableReport',
-    'TernaryReport', 'TimeBudget',
+    'PauseAfter', 'PlotCurves', 'PlotTernary', 'RandomState', 'Settings',
+    'TableReport', 'TernaryReport', 'TimeBudget',
 ]

@@ -34,8 +34,7 @@ def main():
     names = _layers.of_log(log)
     if not names:
         raise errors.UserError(
-            '%s is no ternary run: its log has no scales; train with '
-            '--method ttq or twn' % args.result)
+            '%s is no ternary run: its log has no scales' % args.result)
     chosen = _layers.choose(names, args.layers)
     title = title_of(args.result)
     run.make_out(out)
@@ -93,9 +92,7 @@ def title_of(folder):
     """What ran, from args.json; empty where that can not be read."""
     try:
         with open(os.path.join(folder, 'args.json')) as f:
-            args = json.load(f)
-        return '%s, %s, %s, seed %d' % tuple(
-            args[key] for key in ('dataset', 'model', 'method', 'seed'))
+            return json.load(f)['title']
     except (KeyError, OSError, TypeError, ValueError):
         return ''
 

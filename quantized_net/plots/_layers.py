@@ -6,11 +6,10 @@ from chainer import serializers
 import numpy
 
 from quantized_net import errors
+from quantized_net import methods
 from quantized_net import quantizers
 
 _MODEL = 'updater/model:main/'
-_METHODS = {'ttq': quantizers.TTQ, 'twn': quantizers.TWN}
-_OPTIONS = ('threshold', 'sparsity', 'learn_scales', 'per_filter')
 
 
 def of_log(log):
@@ -37,13 +36,7 @@ def of_snapshot(path, settings, names):
         list: Tuples of name, latent and quantized weights.
 
     """
-    method = settings.get('method')
-    if method not in _METHODS:
-        raise errors.UserError(
-            'snapshot %s is of the method %s, not of %s'
-            % (path, method, ' or '.join(sorted(_METHODS))))
-    options = {name: settings[name] for name in _OPTIONS
-               if settings.get(name) is not None}
+    make_quantizer = _maker(path, settings)
     found = []
     with open(path, 'rb') as f, numpy.load(f) as archive:
         files = {name.replace(_MODEL + 'predictor/', _MODEL): name
@@ -53,11 +46,25 @@ def of_snapshot(path, settings, names):
             if file is None:
                 raise errors.UserError(
                     'snapshot %s has no layer %s' % (path, name))
-            quantizer = _METHODS[method](**options)
+            quantizer = make_quantizer()
             serializers.NpzDeserializer(
                 archive, file[:-1] + 'weight_quantizer/').load(quantizer)
             found.append((name, *_weights(archive[file], quantizer)))
     return found
+
+
+def _maker(path, settings):
+    """What makes the quantizers of a snapshot, by its settings."""
+    try:
+        method = methods.get(settings.get('method'))
+        options = method.default_options()
+        vars(options).update(settings)
+        if method.weight_quantizer(options) is None:
+            raise ValueError('the method %s quantizes nothing' % method.name)
+    except (TypeError, ValueError) as e:
+        raise errors.UserError(
+            'snapshot %s: its settings give no quantizer (%s)' % (path, e))
+    return lambda: method.weight_quantizer(options)
 
 
 def choose(names, wanted=None):

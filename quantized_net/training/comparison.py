@@ -1,144 +1,106 @@
 """Published figures beside those of a run."""
 
-from quantized_net.published import cifar_ttq
-from quantized_net.published import mnist_qnn
+from quantized_net import experiments
+from quantized_net import text_table
 
 _LABELS = (
     ('main/loss', 'training loss'),
     ('main/accuracy', 'training accuracy'),
     ('validation/main/loss', 'validation loss'),
     ('validation/main/accuracy', 'validation accuracy'),
-    ('validation_batch/main/loss', '  on batch statistics, loss'),
-    ('validation_batch/main/accuracy', '  on batch statistics, accuracy'),
+    ('validation_batch/main/loss', 'loss on batch statistics'),
+    ('validation_batch/main/accuracy', 'accuracy on batch statistics'),
     ('test/main/accuracy', 'test accuracy'),
 )
+_ACCURACY = 'validation/main/accuracy'
 
 
-def is_published_experiment(args, dataset):
-    """Whether a run of train_mnist.py is the one that was published."""
-    return (dataset == 'mnist' and not args.validation
-            and args.model == 'mlp'
-            and args.unit == 1000 and args.batchsize == 100
-            and args.epoch <= 20)
+def published_figure(variant, key, epoch, statistic):
+    """The published figure beside an entry of the log, or ``None``.
+
+    One that was made on the statistics of each batch stands beside both of
+    our evaluations.
+    """
+    if variant is None:
+        return None
+    return variant.figure(key, epoch, statistic) or variant.figure(
+        key.replace('validation_batch', 'validation'), epoch, statistic)
 
 
-def curves(args, method, dataset, kind):
-    """The published validation curve, for ``extensions.PlotCurves``."""
-    if method != 'qnn' or not is_published_experiment(args, dataset):
+def curves(variant, kind, n_epochs):
+    """The published validation curves, for ``extensions.PlotCurves``.
+
+    Args:
+        variant (~quantized_net.experiments.Variant or None): Of the run.
+        kind (str): ``'loss'`` or ``'accuracy'``.
+        n_epochs (int): How much of them to draw.
+
+    """
+    if variant is None:
         return []
-    column = mnist_qnn.KEYS.index('validation/main/' + kind)
-    return [('validation, published (on batch statistics)',
-             [row[column] for row in mnist_qnn.QNN_TABLE], 1)]
+    key = 'validation/main/' + kind
+    return [('validation, ' + curve.label, curve.values[key][:n_epochs], 1)
+            for curve in variant.curves if key in curve.values]
 
 
-def table(args, method, dataset, log):
+def table(title, log, variant=None):
     """The closing table of a run.
 
     Args:
-        args: Options of the script.
-        method (str): ``'qnn'``, ``'bnn'`` or another.
-        dataset (str): Name of the data set that was taken.
+        title (str): Of the run.
         log (list of dict): Of LogReport, a row for each epoch.
+        variant (~quantized_net.experiments.Variant or None): The variant
+            whose options are those of the run.
 
     Returns:
-        str: Last epoch and mean of the last ten, of this run, as published,
-        and their difference.
+        str: Last epoch and mean of the last ten of each entry, and the
+        validation error in per cent, also as the least mean of 20 epochs:
+        of this run, as published, and the difference.
 
     """
-    last = log[-1]
-    tail = log[-10:]
-    comparable = is_published_experiment(args, dataset)
-    lines = ['', '%s, %s, epoch %d' % (dataset, method, last['epoch']),
-             '%-32s %10s %10s %10s %10s %10s %10s' % (
-                 '', 'last', 'published', 'diff.',
-                 'mean of %d' % len(tail), 'published', 'diff.')]
-    sources = set()
+    rows = [('', '', 'this run', 'published', 'difference')]
+    figures = []
+
+    def add(label, key, statistic, form, convert=lambda value: value):
+        values = [row[key] for row in log if key in row]
+        value = experiments.STATISTICS[statistic](values)
+        if value is None:
+            return
+        figure = published_figure(
+            variant, key, log[-1]['epoch'], statistic)
+        name = statistic
+        if statistic == 'mean of 10':
+            name = 'mean of %d' % min(len(values), 10)
+        cells = [form % convert(value), '-', '-']
+        if figure is not None:
+            figures.append(figure)
+            cells[1] = form % convert(figure.value)
+            cells[2] = ('%+' + form[1:]) % (
+                convert(value) - convert(figure.value))
+        rows.append((label, name, *cells))
+
     for key, label in _LABELS:
-        if key not in last:
-            continue
-        cells = []
-        mean = sum(row[key] for row in tail) / len(tail)
-        published_key = key.replace('validation_batch', 'validation')
-        for value, find in ((last[key], mnist_qnn.find),
-                            (mean, mnist_qnn.mean_of_last)):
-            figure = comparable and find(
-                method, last['epoch'], published_key)
-            cells.append('%10.5f' % value)
-            if figure:
-                cells += ['%10.5f' % figure.value,
-                          '%+10.5f' % (value - figure.value)]
-                sources.add(figure.source)
-            else:
-                cells += ['%10s' % '-'] * 2
-        lines.append('%-32s %s' % (label, ' '.join(cells)))
-    if args.validation:
-        best = max(log, key=lambda row: row['validation/main/accuracy'])
+        if key in log[-1]:
+            add(label, key, 'last', '%.5f')
+            add('', key, 'mean of 10', '%.5f')
+    for i, statistic in enumerate(experiments.STATISTICS):
+        add('' if i else 'validation error %', _ACCURACY, statistic, '%.2f',
+            lambda value: 100 * (1 - value))
+    lines = ['', '%s, epoch %d' % (title, log[-1]['epoch'])]
+    lines += text_table.lay_out(rows, n_left=2)
+    if 'test/main/accuracy' in log[-1]:
+        best = max(log, key=lambda row: row[_ACCURACY])
         lines.append('chosen by validation: epoch %d, test accuracy %.5f' % (
             best['epoch'], best['test/main/accuracy']))
-    if sources:
-        lines += ['published: ' + source for source in sorted(sources)]
-        lines.append('"validation" is the test set, as published')
-    elif dataset != 'mnist':
-        lines.append('data set: the bundled %s; published MNIST figures do '
-                     'not compare' % dataset)
-    else:
-        lines.append('no published figure for these options')
+    lines += _sources(figures) if figures else [
+        'no published figure for these options']
     return '\n'.join(lines)
 
 
-def cifar_curves(args, method, dataset, kind):
-    """The authors' curve of TTQ ResNet-20, for ``extensions.PlotCurves``.
-
-    An epoch of theirs is two passes over the data: each of their values
-    stands at two epochs of ours.
-    """
-    if (kind, method, dataset, args.arch) != (
-            'accuracy', 'ttq', 'cifar10', 'resnet20') or args.validation:
-        return []
-    values = [1 - row['validation_error'] for row in cifar_ttq.read_log()
-              for _ in range(cifar_ttq.PASSES_PER_EPOCH)]
-    return [("validation, authors' log (other schedule)",
-             values[:args.epoch], 1)]
-
-
-def cifar_table(args, method, dataset, log):
-    """The closing table of a run of train_cifar.py, errors in percent.
-
-    The paper reports, by the authors' log, the least value of a moving
-    average over 20 epochs; it stands beside the same of this run.
-
-    Returns:
-        str: Last epoch, mean of the last ten, least moving average.
-
-    """
-    errors = [100 * (1 - row['validation/main/accuracy']) for row in log]
-    tail = errors[-10:]
-    published = cifar_ttq.ERRORS.get((method, args.arch))
-    if dataset != 'cifar10' or args.validation:
-        published = None
-    lines = [
-        '', '%s, %s, %s, epoch %d of %d' % (
-            dataset, args.arch, method, log[-1]['epoch'], args.epoch),
-        'error in %                        this run  published',
-        'last epoch                      %10.2f' % errors[-1],
-        'mean of the last %-2d             %10.2f' % (
-            len(tail), sum(tail) / len(tail))]
-    if len(errors) >= 20:
-        averages = [sum(errors[i:i + 20]) / 20
-                    for i in range(len(errors) - 19)]
-        line = 'least mean of 20 epochs         %10.2f' % min(averages)
-        if published:
-            line += ' %10.2f' % published.value
-        lines.append(line)
-    if args.validation:
-        best = max(log, key=lambda row: row['validation/main/accuracy'])
-        lines.append(
-            'chosen by validation: epoch %d, test error %.2f' % (
-                best['epoch'], 100 * (1 - best['test/main/accuracy'])))
-    if published:
-        lines += [
-            'published: %.2f, %s; 400 epochs of two passes each, batch 256'
-            % published[:2], '"validation" is the test set, as published']
-    else:
-        lines.append('no published figure for these options')
-    return '\n'.join(lines)
+def _sources(figures):
+    """A line for each source, and how those runs differ."""
+    said = dict.fromkeys(
+        'published%s: %s%s' % (
+            '' if figure.verified else ' (unverified)', figure.source,
+            figure.note and '; ' + figure.note) for figure in figures)
+    return [*said, '"validation" is the test set, as published']

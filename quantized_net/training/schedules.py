@@ -42,3 +42,24 @@ def warmed_up(schedule, n_epochs, rate):
     def warmed(epoch):
         return rate if epoch < n_epochs - 1e-6 else schedule(epoch)
     return warmed
+
+
+NAMES = ('constant', 'steps', 'linear', 'cosine')
+
+
+def depends_on_length(args):
+    """Whether another number of epochs changes the rates of the first."""
+    return args.schedule in ('linear', 'cosine')
+
+
+def from_options(args):
+    """The schedule that the options of a script name."""
+    schedule = {
+        'constant': lambda: lambda epoch: args.lr,
+        'steps': lambda: steps(args.lr, args.drops),
+        'linear': lambda: linear(args.lr, args.epoch),
+        'cosine': lambda: cosine(args.lr, args.epoch),
+    }[args.schedule]()
+    if getattr(args, 'warmup', 0):
+        schedule = warmed_up(schedule, args.warmup, args.warmup_lr)
+    return schedule

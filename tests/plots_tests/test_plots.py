@@ -193,11 +193,11 @@ def pictures(folder):
     return sorted(path.name for path in folder.glob('*.png'))
 
 
-TTQ = {'method': 'ttq', 'sparsity': None, 'learn_scales': True}
+TTQ = {'method': 'ttq', 'sparsity': None, 'fixed_scales': False}
 
 
 @pytest.mark.parametrize('settings', [
-    TTQ, dict(TTQ, sparsity=.5), dict(TTQ, learn_scales=False, threshold=.1),
+    TTQ, dict(TTQ, sparsity=.5), dict(TTQ, fixed_scales=True, threshold=.1),
     {'method': 'twn', 'threshold': .6}])
 def test_command(tmp_path, settings):
     make_result(tmp_path, settings)
@@ -246,11 +246,14 @@ def test_command_with_bad_input(tmp_path):
     assert_one_line(command(tmp_path), 'no log')
     (tmp_path / 'log').write_text('{}')
     assert_one_line(command(tmp_path), 'no log')
-    make_result(tmp_path, {'method': 'float'})
-    assert_one_line(command(tmp_path), 'snapshot_iter_9', 'float')
+    for settings, word in (({'method': 'float'}, 'float'),
+                           ({'method': 'xnor'}, 'xnor'), ({}, 'None'),
+                           (dict(TTQ, threshold='x'), 'settings')):
+        make_result(tmp_path, settings)
+        assert_one_line(command(tmp_path), 'snapshot_iter_9', word)
 
 
-@pytest.mark.parametrize('settings', [TTQ, dict(TTQ, learn_scales=False)])
+@pytest.mark.parametrize('settings', [TTQ, dict(TTQ, fixed_scales=True)])
 def test_weights_of_a_snapshot(tmp_path, settings):
     make_result(tmp_path, settings)
     path = str(tmp_path / 'snapshot_iter_9')

@@ -40,10 +40,15 @@ def test_table_and_files(tmp_path, method):
     # no comparison of the digits with figures of MNIST
     assert '0.9806' not in done.stdout and 'bundled digits' in done.stdout
     assert sorted(p.name for p in out.iterdir()) == [
-        'accuracy.png', 'args.json', 'log', 'loss.png', 'snapshot_iter_29',
-        'snapshot_iter_44', 'table.txt']
+        'accuracy.png', 'args.json', 'log', 'loss.png', 'model.npz',
+        'snapshot_iter_29', 'snapshot_iter_44', 'table.txt']
+    # between the two stands what was done to each layer
+    report = lines[lines.index('') + 1:header]
+    assert (method != 'float') == any(
+        line.startswith('l1 ') and 'quantized' in line for line in report)
     assert (out / 'table.txt').read_text().splitlines() == [
-        line.rstrip() for line in lines[:header + 4]]
+        *lines[:lines.index('') + 1],
+        *[line.rstrip() for line in lines[header:header + 4]]]
     log = json.loads((out / 'log').read_text())
     assert log[-1]['validation/main/accuracy'] == pytest.approx(rows[2][4])
     saved = json.loads((out / 'args.json').read_text())

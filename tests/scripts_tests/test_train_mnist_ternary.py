@@ -64,7 +64,7 @@ def test_resume_of_either_half(tmp_path):
     ['--method', 'ttq', '--gradient-of-Wn', 'paper_eq7', '--reduction',
      'mean'],
     ['--method', 'ttq', '--sparsity', '.5', '--skip', 'conv1', 'fc'],
-    ['--method', 'ttq', '--sign-gradient', '--threshold', '.1']])
+    ['--method', 'ttq', '--optimizer', 'sign', '--threshold', '.1']])
 def test_variants(tmp_path, float_run, options):
     done = run(*SMALL, *options, '--init', float_run, '--out', str(tmp_path))
     assert done.returncode == 0, done.stderr
@@ -75,7 +75,7 @@ def test_variants(tmp_path, float_run, options):
     if '--sparsity' in options:
         assert row['zeros'] == pytest.approx(.5, abs=1e-3)
         assert 'fc/Wp' not in row
-    if '--sign-gradient' in options:
+    if '--optimizer' in options:
         with numpy.load(str(tmp_path / 'snapshot_iter_15')) as archive, \
                 numpy.load(float_run) as before:
             key = 'updater/model:main/predictor/conv1/W'

@@ -1,4 +1,4 @@
-"""Learning rates, stops for want of time, and the closing table of CIFAR."""
+"""Learning rates, and stops for want of time."""
 
 import argparse
 import types
@@ -7,8 +7,6 @@ import pytest
 
 from quantized_net import errors
 from quantized_net import extensions
-from quantized_net.published import cifar_ttq
-from quantized_net.training import comparison
 from quantized_net.training import schedules
 
 
@@ -28,6 +26,20 @@ def test_cosine():
     rate = schedules.cosine(.4, 20)
     assert [rate(e) for e in (0, 5, 10, 15, 20, 20.1)] == pytest.approx(
         [.4, .2 + .2 / 2 ** .5, .2, .2 - .2 / 2 ** .5, 0, 0])
+
+
+def test_from_options():
+    args = argparse.Namespace(
+        lr=.1, epoch=8, schedule='steps', drops=[4, 6], warmup=2,
+        warmup_lr=.5)
+    assert [schedules.from_options(args)(e) for e in (0, 2, 4, 6)] == (
+        pytest.approx([.5, .1, .01, .001]))
+    found = {}
+    for name in schedules.NAMES:
+        args = argparse.Namespace(lr=.1, epoch=8, schedule=name, drops=[4])
+        found[name] = schedules.from_options(args)(4)
+    assert found == pytest.approx(
+        {'constant': .1, 'steps': .01, 'linear': .05, 'cosine': .05})
 
 
 def test_linear():
@@ -101,50 +113,3 @@ def test_time_budget(clock, seconds, stops_at):
             break
     assert stopped == stops_at
     assert taken == ([] if stops_at is None else [trainer])
-
-
-def arguments(**kwargs):
-    return argparse.Namespace(**dict(
-        dict(arch='resnet20', epoch=30, validation=False), **kwargs))
-
-
-def test_log_of_the_authors():
-    log = cifar_ttq.read_log()
-    assert len(log) == 400 and log[-1]['epoch'] == 400
-    errors_ = [100 * row['validation_error'] for row in log]
-    assert errors_[-1] == pytest.approx(9.25, abs=.005)
-    assert sum(errors_[-10:]) / 10 == pytest.approx(9.15, abs=.005)
-    averages = [sum(errors_[i:i + 20]) / 20 for i in range(381)]
-    assert min(averages) == pytest.approx(8.865, abs=.0005)
-    assert (log[-1]['linear/Wp'], log[-1]['linear/Wn']) == pytest.approx(
-        (2.25, 1.95), abs=.006)
-
-
-def test_closing_table():
-    log = [{'epoch': i + 1, 'validation/main/accuracy': .5 + i / 100}
-           for i in range(30)]
-    text = comparison.cifar_table(arguments(), 'ttq', 'cifar10', log)
-    lines = text.splitlines()
-    assert 'cifar10, resnet20, ttq, epoch 30 of 30' in lines
-    assert [line.split()[-1] for line in lines[3:5]] == ['21.00', '25.50']
-    # the mean of the last twenty, beside the published 8.87
-    assert lines[5].split()[-2:] == ['30.50', '8.87']
-    assert '400 epochs of two passes' in text
-    for kwargs, dataset in (({}, 'digits'), ({'validation': True},
-                                             'cifar10')):
-        rows = [dict(row, **{'test/main/accuracy': .25}) for row in log]
-        text = comparison.cifar_table(
-            arguments(**kwargs), 'ttq', dataset, rows)
-        assert '8.87' not in text and 'no published figure' in text
-        assert ('epoch 30, test error 75.00' in text) == bool(kwargs)
-
-
-def test_published_curve():
-    (_, values, index), = comparison.cifar_curves(
-        arguments(epoch=6), 'ttq', 'cifar10', 'accuracy')
-    # two passes an epoch
-    assert values == pytest.approx([.685] * 2 + [.7359] * 2 + [.6556] * 2)
-    assert index == 1
-    for args in (('float', 'cifar10', 'accuracy'),
-                 ('ttq', 'cifar10', 'loss'), ('ttq', 'digits', 'accuracy')):
-        assert comparison.cifar_curves(arguments(), *args) == []

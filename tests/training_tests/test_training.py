@@ -1,4 +1,4 @@
-"""Devices, comparison with published figures, output folders."""
+"""Devices, values of options, output folders."""
 
 import argparse
 import os
@@ -8,10 +8,8 @@ import pytest
 
 from quantized_net import errors
 from quantized_net import files
-from quantized_net.published import mnist_qnn
-from quantized_net.training import arguments
-from quantized_net.training import comparison
 from quantized_net.training import device
+from quantized_net.training import options
 from quantized_net.training import run
 
 
@@ -33,11 +31,12 @@ def test_gpu_that_is_not_there():
 
 
 @pytest.mark.parametrize('function,good,bad', [
-    (arguments.positive_int, ['1', '20'], ['0', '-1', '1.5', 'x', '']),
-    (arguments.positive_float, ['.1', '2'], ['0', '-1', 'nan', 'inf', 'x']),
-    (arguments.non_negative_float, ['0', '2.5'], ['-1', 'nan', 'inf', '']),
-    (arguments.fraction, ['0', '.999'], ['1', '-.1', 'nan', 'x']),
-    (arguments.seed_int, ['0', '7'], ['-1', '4294967296', 'x'])])
+    (options.positive_int, ['1', '20'], ['0', '-1', '1.5', 'x', '']),
+    (options.positive_float, ['.1', '2'], ['0', '-1', 'nan', 'inf', 'x']),
+    (options.non_negative_float, ['0', '2.5'], ['-1', 'nan', 'inf', '']),
+    (options.fraction, ['0', '.999'], ['1', '-.1', 'nan', 'x']),
+    (options.share, ['0', '1'], ['1.1', '-.1', 'nan', 'x']),
+    (options.seed_int, ['0', '7'], ['-1', '4294967296', 'x'])])
 def test_values_of_options(function, good, bad):
     for text in good:
         assert function(text) == float(text)
@@ -67,51 +66,3 @@ def test_output_folder_that_is_a_file(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(errors.UserError, match='--out'):
         run.make_out(str(tmp_path / 'file'))
-
-
-def args(**options):
-    values = dict(model='mlp', unit=1000, batchsize=100, epoch=20,
-                  validation=False)
-    values.update(options)
-    return argparse.Namespace(**values)
-
-
-def log():
-    return [dict(zip(mnist_qnn.KEYS, row), epoch=epoch)
-            for epoch, row in enumerate(mnist_qnn.QNN_TABLE, 1)]
-
-
-def test_the_published_run_compares_with_itself():
-    text = comparison.table(args(), 'qnn', 'mnist', log())
-    line, = [row for row in text.splitlines()
-             if row.startswith('validation accuracy')]
-    assert line.split()[2:5] == ['0.98060', '0.98060', '+0.00000']
-    assert float(line.split()[-1]) == 0
-    assert 'peisuke/qnn' in text
-
-
-@pytest.mark.parametrize('options,dataset', [
-    ({'unit': 10}, 'mnist'), ({'batchsize': 50}, 'mnist'), ({}, 'digits')])
-def test_other_experiments_are_not_compared(options, dataset):
-    text = comparison.table(args(**options), 'qnn', dataset, log())
-    assert '0.00000' not in text and 'peisuke' not in text
-    assert not comparison.curves(args(**options), 'qnn', dataset, 'loss')
-
-
-def test_chosen_by_validation():
-    rows = log()
-    for row in rows:
-        row['test/main/accuracy'] = row['validation/main/accuracy'] - .01
-    text = comparison.table(args(validation=True), 'qnn', 'mnist', rows)
-    assert 'epoch 18, test accuracy 0.97130' in text
-
-
-def test_published_figures():
-    assert mnist_qnn.find('qnn', 20, 'validation/main/accuracy').value == (
-        .9806)
-    assert mnist_qnn.find('bnn', 20, 'validation/main/accuracy').value == (
-        .9766)
-    for method, epoch in (('float', 20), ('qnn', 21), ('bnn', 19)):
-        assert mnist_qnn.find(
-            method, epoch, 'validation/main/accuracy') is None
-    assert mnist_qnn.mean_of_last('bnn', 20, 'main/loss') is None

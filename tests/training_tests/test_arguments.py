@@ -1,0 +1,144 @@
+"""Options: whose they are, what they need, what a resume agrees on."""
+
+import pytest
+
+from quantized_net import errors
+from quantized_net.training import arguments
+import train_cifar
+import train_mnist
+
+
+def parse(script, *argv):
+    return script.make_parser(list(argv)).parse()
+
+
+@pytest.mark.parametrize('script,argv,message', [
+    (train_mnist, ['--model', 'convnet', '--unit', '5'],
+     '--unit is an option of --model mlp'),
+    (train_mnist, ['--method', 'twn', '--fixed-scales'],
+     '--fixed-scales is an option of --method ttq, not of --method twn'),
+    (train_mnist, ['--threshold', '.1'],
+     '--threshold is an option of --method ttq and --method twn'),
+    (train_mnist, ['--method', 'float', '--sweep', '.5'], '--sweep'),
+    (train_mnist, ['--method', 'float', '--init', 'x'],
+     '--init says nothing with --method float'),
+    (train_mnist, ['--method', 'float', '--skip', 'x'],
+     '--skip says nothing with --method float'),
+    (train_mnist, ['--method', 'bnn', '--warmup', '2'],
+     '--warmup says nothing with --method bnn'),
+    (train_mnist, ['--model', 'convnet', '--method', 'bnn'],
+     '--method bnn is for --model mlp'),
+    (train_mnist, ['--method', 'float', '--clip', 'weights'],
+     '--clip weights'),
+    (train_mnist, ['--drops', '3'], '--drops says nothing'),
+    (train_mnist, ['--model', 'convnet', '--threshold', '.1', '--sparsity',
+                   '.5'], 'not allowed with argument'),
+    (train_mnist, ['--model', 'convnet', '--sweep', '.1', '--sparsity',
+                   '.5'], 'not allowed with argument'),
+    (train_mnist, ['--model', 'convnet', '--fixed-scales',
+                   '--reduction', 'mean'], '--reduction mean says nothing'),
+    (train_mnist, ['--model', 'convnet', '--fixed-scales',
+                   '--gradient-of-Wn', 'paper_eq7'], '--gradient-of-Wn'),
+    (train_mnist, ['--model', 'convnet', '--warmup-lr', '.1'],
+     '--warmup-lr says nothing with --warmup 0'),
+    (train_mnist, ['--model', 'convnet', '--threshold', '2'],
+     'threshold must be in (0, 1), not 2'),
+    (train_mnist, ['--model', 'convnet', '--sweep', '.5', '1'], '--sweep 1'),
+    (train_mnist, ['--colour', 'blue'], 'unrecognized arguments: --colour'),
+    (train_mnist, ['--meth', 'bnn'], 'unrecognized arguments: --meth'),
+    (train_mnist, ['--model', 'vgg'], "invalid choice: 'vgg'"),
+    (train_mnist, ['--method', 'xnor'], "invalid choice: 'xnor'"),
+    (train_cifar, ['--schedule', 'cosine', '--drops', '3'],
+     '--drops says nothing without --schedule steps'),
+    (train_cifar, ['--weight-decay', '0', '--no-decay-of-scales'],
+     '--no-decay-of-scales says nothing with --weight-decay 0'),
+    (train_cifar, ['--momentum', '0', '--nesterov'],
+     '--nesterov says nothing with --momentum 0'),
+    (train_cifar, ['--warmup', '0', '--warmup-lr', '.1'],
+     '--warmup-lr says nothing'),
+    (train_cifar, ['--method', 'qnn'], '--method qnn is for --arch mlp'),
+])
+def test_options_that_say_nothing_are_errors(script, argv, message):
+    with pytest.raises(errors.UserError) as info:
+        parse(script, *argv)
+    assert message in str(info.value)
+    assert '\n' not in str(info.value)
+
+
+def test_defaults_follow_the_network_and_the_method():
+    args = parse(train_mnist)
+    assert (args.method, args.epoch, args.clip) == ('qnn', 20, 'all')
+    assert not hasattr(args, 'threshold') and args.skip == []
+    args = parse(train_mnist, '--model', 'lenet')
+    assert (args.method, args.epoch, args.clip) == ('ttq', 2, 'none')
+    assert args.warmup == 0 and args.threshold == .05
+    assert parse(train_mnist, '--method', 'bnn').clip == 'weights'
+    args = parse(train_cifar)
+    assert (args.drops, args.warmup) == ([80, 120], 2)
+    assert args.skip == ['conv0']
+    assert parse(train_cifar, '--schedule', 'cosine').drops is None
+    assert parse(train_cifar, '--method', 'twn').threshold == .7
+
+
+def settings(script, *argv):
+    return arguments.settings(parse(script, *argv), 'script', 'digits')
+
+
+FREE = [['--out', 'x'], ['--gpu', '0'], ['--device', '-1'], ['--autoload'],
+        ['--resume', 'x'], ['--frequency', '3'], ['--data-dir', 'x'],
+        ['--epoch-budget', '3'], ['--pause-after', '3'], ['--init', 'x'],
+        ['--epoch', '7']]
+
+
+@pytest.mark.parametrize('argv', FREE)
+def test_what_a_resume_may_change(argv):
+    assert settings(train_mnist, *argv) == settings(train_mnist)
+
+
+@pytest.mark.parametrize('script,argv', [
+    (train_mnist, ['--clip', 'none']), (train_mnist, ['--lr', '.5']),
+    (train_mnist, ['--seed', '1']), (train_mnist, ['--unit', '5']),
+    (train_mnist, ['--batchsize', '5']), (train_mnist, ['--validation']),
+    (train_mnist, ['--optimizer', 'sign']),
+    (train_mnist, ['--bn-eval', 'both']),
+    (train_mnist, ['--model', 'convnet', '--clip', 'all']),
+    (train_mnist, ['--schedule', 'linear']),
+    (train_mnist, ['--skip', 'l1']),
+    (train_cifar, ['--fixed-scales']), (train_cifar, ['--sparsity', '.5']),
+    (train_cifar, ['--no-decay-of-scales']), (train_cifar, ['--nesterov']),
+    (train_cifar, ['--drops', '3']), (train_cifar, ['--warmup', '3']),
+    (train_cifar, ['--warmup-lr', '3']), (train_cifar, ['--momentum', '0']),
+    # its rates depend on the number of epochs
+    (train_cifar, ['--epoch', '100'])])
+def test_what_a_resume_has_to_agree_with(script, argv):
+    assert settings(script, *argv) != settings(script)
+
+
+def test_a_schedule_over_all_epochs_can_not_be_extended():
+    linear = ['--schedule', 'linear', '--epoch']
+    assert settings(train_mnist, *linear, '3') != settings(
+        train_mnist, *linear, '4')
+
+
+def test_every_option_is_agreed_on_unless_it_is_free():
+    """A new option is one to agree on, unless someone says otherwise."""
+    names = set(vars(parse(train_cifar))) | set(vars(parse(train_mnist)))
+    agreed = set(settings(train_cifar)) | set(settings(train_mnist))
+    free = {argv[0][2:].replace('-', '_') for argv in FREE} | {'sweep'}
+    assert names - agreed == free
+
+
+def test_the_float_network_is_that_of_method_float():
+    for script, argv in ((train_mnist, ['--model', 'convnet']),
+                         (train_cifar, ['--lr', '.5'])):
+        parser = script.make_parser([*argv])
+        before = parser.for_float(parser.parse())
+        alone = parse(script, *argv, '--method', 'float')
+        assert arguments.settings(before, 's', 'd') == arguments.settings(
+            alone, 's', 'd')
+
+
+def test_what_is_compared_leaves_the_seed_out():
+    a, b = [arguments.experiment(parse(train_mnist, *argv), 's', 'mnist')
+            for argv in (['--seed', '1', '--bn-eval', 'both'], [])]
+    assert a == b and 'lr' in a
