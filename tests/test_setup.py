@@ -283,6 +283,9 @@ def script(tmp_path):
     folder = tmp_path / 'a checkout'
     (folder / '.venv' / 'bin').mkdir(parents=True)
     shutil.copy(ROOT / '_bootstrap.py', folder)
+    (folder / 'quantized_net').mkdir()
+    shutil.copy(ROOT / 'quantized_net' / '_process.py',
+                folder / 'quantized_net')
     script = folder / 'train.py'
     script.write_text('import _bootstrap\nprint("started here")\n')
     python = folder / '.venv' / 'bin' / 'python'
@@ -306,6 +309,13 @@ def test_script_enters_environment(script):
 
 def test_script_stays_where_chainer_is(script):
     assert start(script).stdout == 'started here\n'
+
+
+def test_script_settles_the_process_first(script):
+    script.write_text('import _bootstrap, os, sys\n'
+                      'print("numpy" in sys.modules,'
+                      ' os.environ["OPENBLAS_THREAD_TIMEOUT"])')
+    assert start(script).stdout == 'False 4\n'
 
 
 def test_script_without_environment(script):
