@@ -25,6 +25,9 @@ import warnings
 
 import numpy
 
+# The newest releases that this was tried with.
+_PYTHON, _NUMPY = (3, 15), (2, 5)
+
 _installed = False
 
 
@@ -48,6 +51,20 @@ def install():
     _preload_in_forkserver()
     _silence_iterator()
     _installed = True
+
+
+def untried():
+    """What is newer than this was tried with, in a line, or ``None``."""
+    found = []
+    if sys.version_info[:2] > _PYTHON:
+        found.append('Python %d.%d' % sys.version_info[:2])
+    if tuple(map(int, numpy.__version__.split('.')[:2])) > _NUMPY:
+        found.append('NumPy %s' % numpy.__version__)
+    if not found:
+        return None
+    return ('%s: newer than what this version of quantized_net was tried '
+            'with, Python %d.%d and NumPy %d.%d' % (
+                ' and '.join(found), *_PYTHON, *_NUMPY))
 
 
 # Importing ---------------------------------------------------------------

@@ -18,8 +18,7 @@ import time
 import numpy
 
 SCRIPT = pathlib.Path(__file__).resolve().parent.parent / 'train_mnist.py'
-OPTIONS = ['--dataset', 'digits', '--unit', '32', '--epoch', '12']
-SECONDS = 4.  # of a process at most, before it is killed
+OPTIONS = ['--dataset', 'digits', '--unit', '32', '--epoch', '6']
 
 
 def start(out):
@@ -29,20 +28,21 @@ def start(out):
         env=dict(os.environ, OMP_NUM_THREADS='1'))
 
 
-def train(out, draw=None):
+def train(out, draw=None, longest=0.):
     """Trains to the end; returns how many kills that took.
 
     Args:
         out (str): Folder of the results.
         draw (random.Random or None): For the times of the kills; without it
             there are none.
+        longest (float): The most seconds before a kill.
 
     """
     n_kills = 0
     while True:
         process = start(out)
         try:
-            seconds = draw.uniform(0, SECONDS) if draw else None
+            seconds = draw.uniform(0, longest) if draw else None
             _, said = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             process.kill()
@@ -74,11 +74,12 @@ def main(n=50, seed=0):
     with tempfile.TemporaryDirectory() as folder:
         whole = os.path.join(folder, 'whole')
         train(whole)
+        longest = time.monotonic() - start_time
         expected = last_snapshot(whole)
         n_kills = n_runs = n_other = 0
         while n_kills < n:
             out = os.path.join(folder, str(n_runs))
-            n_kills += train(out, draw)
+            n_kills += train(out, draw, longest)
             n_runs += 1
             left = [name for name in os.listdir(out) if 'tmp' in name]
             if not are_same(last_snapshot(out), expected) or left:

@@ -7,6 +7,7 @@ import sys
 import chainer
 import numpy
 
+from quantized_net import _compat
 from quantized_net import errors
 from quantized_net import files
 from quantized_net.kernels import native
@@ -120,6 +121,9 @@ def _call(main):
 
 def _check_environment():
     """Refuses what would end a run at its first use, in the middle."""
+    untried = _compat.untried()
+    if untried:
+        sys.stderr.write('warning: %s\n' % untried)
     if chainer.get_dtype() != numpy.float32:
         raise errors.UserError(
             'CHAINER_DTYPE=%s: the scripts train in float32; unset it'
