@@ -1,10 +1,6 @@
 """Quantized networks in Chainer: ternary, binary and low-precision."""
 
-from quantized_net import _process
-
-_process.settle()  # before NumPy is imported
-
-from quantized_net import _compat  # noqa: E402
+from quantized_net import _compat
 
 _compat.install()
 
@@ -17,6 +13,7 @@ from quantized_net import quantizers  # noqa: E402
 from quantized_net.convert import load_float  # noqa: E402
 from quantized_net.convert import quantize  # noqa: E402
 from quantized_net.errors import UserError  # noqa: E402
+from quantized_net._process import settle_process  # noqa: E402
 from quantized_net._version import __version__  # noqa: E402
 from quantized_net.kernels import show_config  # noqa: E402
 from quantized_net.links import QuantizedConvolution2D  # noqa: E402
@@ -27,6 +24,6 @@ from quantized_net.summary import summary  # noqa: E402
 __all__ = [
     'QuantizedConvolution2D', 'QuantizedLinear', 'UserError', 'WeightClip',
     '__version__', 'convert', 'errors', 'functions', 'links', 'load_float',
-    'optimizer_hooks', 'quantize', 'quantizers', 'show_config',
-    'summary',
+    'optimizer_hooks', 'quantize', 'quantizers', 'settle_process',
+    'show_config', 'summary',
 ]

@@ -25,6 +25,9 @@ import warnings
 
 import numpy
 
+# The newest releases that this was tried with.
+_PYTHON, _NUMPY = (3, 15), (2, 5)
+
 _installed = False
 
 
@@ -41,10 +44,27 @@ def install():
     _patch_summary(chainer)
     _patch_deconvolution()
     _patch_cuda(chainer.backends.cuda)
-    sys.meta_path.insert(0, _MultiNodeIteratorFinder())
+    sys.meta_path.insert(0, _Finder('chainer.testing', _import_testing))
+    sys.meta_path.insert(0, _Finder(
+        'chainermn.iterators.multi_node_iterator',
+        _import_multi_node_iterator))
     _preload_in_forkserver()
     _silence_iterator()
     _installed = True
+
+
+def untried():
+    """What is newer than this was tried with, in a line, or ``None``."""
+    found = []
+    if sys.version_info[:2] > _PYTHON:
+        found.append('Python %d.%d' % sys.version_info[:2])
+    if tuple(map(int, numpy.__version__.split('.')[:2])) > _NUMPY:
+        found.append('NumPy %s' % numpy.__version__)
+    if not found:
+        return None
+    return ('%s: newer than what this version of quantized_net was tried '
+            'with, Python %d.%d and NumPy %d.%d' % (
+                ' and '.join(found), *_PYTHON, *_NUMPY))
 
 
 # Importing ---------------------------------------------------------------
@@ -54,7 +74,7 @@ def _import_chainer():
         # what is left of an import that failed for want of these patches
         for name in [n for n in sys.modules if n.startswith('chainer.')]:
             del sys.modules[name]
-    with warnings.catch_warnings(), _pkg_resources(), _sctypes():
+    with warnings.catch_warnings(), _sctypes():
         # Python 3.12: invalid escape sequences in docstrings of Chainer
         warnings.filterwarnings(
             'ignore', r'.*invalid escape sequence', SyntaxWarning)
@@ -66,9 +86,7 @@ def _import_chainer():
         # numpy.distutils (Python 3.12) for two checks that only warn
         sys.modules.setdefault('chainer._environment_check', _module(
             'chainer._environment_check', check=lambda: None))
-        chainer = importlib.import_module('chainer')
-        importlib.import_module('chainer.testing')
-    return chainer
+        return importlib.import_module('chainer')
 
 
 class _sctypes(object):
@@ -99,9 +117,9 @@ class _sctypes(object):
 
 class _pkg_resources(object):
 
-    """pkg_resources, gone since setuptools 81, while Chainer is imported.
+    """pkg_resources, gone since setuptools 81, for chainer.testing.
 
-    Used by chainer.testing (WorkingSet, ResolutionError).
+    Used there are WorkingSet and ResolutionError.
     """
 
     def __enter__(self):
@@ -253,30 +271,47 @@ def _include_half(raw):
 
 # Others ------------------------------------------------------------------
 
-class _MultiNodeIteratorFinder(importlib.abc.MetaPathFinder):
+class _Finder(importlib.abc.MetaPathFinder):
 
-    """int() of an array of one element (an error since NumPy 2.4).
+    """Patches a module when it is imported, since not everybody does.
 
-    Used by chainermn.iterators.multi_node_iterator; patched when it is
-    imported, which needs MPI.
+    Args:
+        name (str): Of the module.
+        run (callable): Does what importing it does, with the patch:
+            ``run(exec_module, module)``.
+
     """
 
-    name = 'chainermn.iterators.multi_node_iterator'
+    def __init__(self, name, run):
+        self._name = name
+        self._run = run
 
     def find_spec(self, fullname, path=None, target=None):
-        if fullname != self.name:
+        if fullname != self._name:
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path)
-        if spec is None:
-            return None
-        exec_module = spec.loader.exec_module
-
-        def exec_and_patch(module):
-            exec_module(module)
-            module.int = lambda value: builtins.int(
-                numpy.asarray(value).item())
-        spec.loader.exec_module = exec_and_patch
+        if spec is not None:
+            spec.loader.exec_module = functools.partial(
+                self._run, spec.loader.exec_module)
         return spec
+
+
+def _import_testing(exec_module, module):
+    """Chainer's testing imports pytest, too."""
+    with warnings.catch_warnings(), _pkg_resources():
+        warnings.filterwarnings('ignore', category=SyntaxWarning)
+        warnings.filterwarnings(
+            'ignore', r'.*invalid escape sequence', DeprecationWarning)
+        exec_module(module)
+
+
+def _import_multi_node_iterator(exec_module, module):
+    """int() of an array of one element (an error since NumPy 2.4).
+
+    The module needs MPI.
+    """
+    exec_module(module)
+    module.int = lambda value: builtins.int(numpy.asarray(value).item())
 
 
 def _preload_in_forkserver():
@@ -286,7 +321,12 @@ def _preload_in_forkserver():
     and die, and its parent would wait.  ``fork`` needs nothing.
     """
     if 'forkserver' in multiprocessing.get_all_start_methods():
-        multiprocessing.set_forkserver_preload(['__main__', 'quantized_net'])
+        from multiprocessing import forkserver
+        # what the user has asked for stays; only the default is private
+        names = list(getattr(
+            forkserver._forkserver, '_preload_modules', ['__main__']))
+        if 'quantized_net' not in names:
+            multiprocessing.set_forkserver_preload([*names, 'quantized_net'])
 
 
 def _silence_iterator():

@@ -1,4 +1,8 @@
-"""Settings of the process that this package works best with."""
+"""Settings of the process that this package works best with.
+
+It needs the standard library only: _bootstrap.py runs it before NumPy is
+imported.
+"""
 
 import ctypes
 import os
@@ -7,12 +11,16 @@ import sys
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of malloc.h
 
 
-def settle():
-    """Settles them, but for those that the user's environment has."""
+def settle_process():
+    """Settles them, but for those that the user's environment has.
+
+    The scripts do so.  OpenBLAS reads its setting when NumPy is imported, so
+    after that the memory's alone is made.
+    """
     # OpenBLAS's threads wait for more work with the processor busy, 20 ms
-    # and longer, in the way of our own.  It looks when NumPy is first
-    # imported.
-    os.environ.setdefault('OPENBLAS_THREAD_TIMEOUT', '4')
+    # and longer, in the way of our own
+    if 'numpy' not in sys.modules:
+        os.environ.setdefault('OPENBLAS_THREAD_TIMEOUT', '4')
     if not any(name in os.environ for name in (
             'MALLOC_TRIM_THRESHOLD_', 'MALLOC_MMAP_MAX_',
             'MALLOC_MMAP_THRESHOLD_', 'GLIBC_TUNABLES')):

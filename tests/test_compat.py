@@ -63,6 +63,15 @@ def test_import_after_chainer():
         'print(x.grad.tolist())') == '[1.0, 2.0, 2.0, 1.0]'
 
 
+@pytest.mark.parametrize('name', ['_PYTHON', '_NUMPY'])
+def test_what_was_never_tried(monkeypatch, name):
+    assert _compat.untried() is None
+    monkeypatch.setattr(_compat, name, (1, 0))
+    line = _compat.untried()
+    assert {'_PYTHON': 'Python 3', '_NUMPY': 'NumPy '}[name] in line[:9]
+    assert '\n' not in line
+
+
 def test_second_install_does_nothing():
     add = chainer.reporter.Summary.add
     _compat.install()

@@ -3,7 +3,8 @@
 #
 # EXTRA is one of pyproject.toml's optional dependencies; those that the
 # environment has already stay.  PYTHON names the Python to use, else the first
-# of python3.13, python3.12, python3.11 and python3 that will do is taken.
+# of python3.13, 3.12, 3.11, 3.14, 3.15 and python3 that will do is taken.  One
+# that is newer than those was never tried: a line says so.
 #
 # .venv/.complete says what the environment was made of; where that is still
 # so, nothing is done.  Until it is whole it is marked .venv/.incomplete
@@ -34,7 +35,12 @@ ask_version() {
 }
 
 supported() {
-    case $minor in 3.11 | 3.12 | 3.13) ;; *) return 1 ;; esac
+    case $minor in 3.[0-9] | 3.10) return 1 ;; 3.*) ;; *) return 1 ;; esac
+}
+
+warn_if_untried() {
+    [ "${minor#3.}" -le 15 ] || printf '%s\n' "setup: warning: Python $version \
+is newer than those that this was tried with, 3.11 to 3.15" >&2
 }
 
 # Debian splits ensurepip off; uv makes an environment without it.
@@ -54,16 +60,20 @@ choose_python() {
         python=$PYTHON
         ask_version "$python" || fail "PYTHON=$python does not run"
         supported || fail "PYTHON=$python is Python $version;" \
-            '3.11, 3.12 or 3.13 is needed'
+            '3.11 or newer is needed'
         makes_venv "$python" || no_venv "$python" "$version"
+        warn_if_untried
         return
     fi
     found='' lacking=''
-    for python in python3.13 python3.12 python3.11 python3; do
+    for python in python3.13 python3.12 python3.11 python3.14 python3.15 \
+        python3
+    do
         ask_version "$python" || continue
         if ! supported; then
             found="$found; $python is $version"
         elif makes_venv "$python"; then
+            warn_if_untried
             return
         else
             lacking=${lacking:-"$python $version"}
@@ -71,7 +81,7 @@ choose_python() {
     done
     # shellcheck disable=SC2086
     [ -z "$lacking" ] || no_venv $lacking
-    fail "Python 3.11, 3.12 or 3.13 is needed$found;" \
+    fail "Python 3.11 or newer is needed$found;" \
         'install one, or name one: make PYTHON=/path/to/python3.12'
 }
 

@@ -4,8 +4,6 @@ import collections
 import hashlib
 import os
 import pickle
-import tarfile
-import zlib
 
 from chainer import dataset
 from chainer import datasets
@@ -13,6 +11,8 @@ import numpy
 
 from quantized_net import errors
 from quantized_net import files
+from quantized_net.datasets import archives
+from quantized_net.datasets import cache
 from quantized_net.datasets import download
 
 # The published files of a data set: name of the archive and its MD5, the
@@ -43,6 +43,9 @@ SPECS = {
 }
 
 MIRRORS = ('https://www.cs.toronto.edu/~kriz/',)
+
+# Bytes of a file for each of its images: the image, its labels, its name.
+_IMAGE_LIMIT = 4096
 
 _CACHE = 'pfnet/chainer/cifar'
 
@@ -108,10 +111,11 @@ def load_arrays(name, data_dir=None, mirrors=MIRRORS):
     if data_dir is not None:
         arrays = _read_parts(spec, _find(spec, data_dir))
     else:
-        root = dataset.get_dataset_directory(_CACHE)
+        root = cache.folder(_CACHE)
         path = os.path.join(root, spec.cache)
         if not os.path.exists(path):
-            _fill_cache(spec, path, mirrors)
+            with cache.writing():
+                _fill_cache(spec, path, mirrors)
         arrays = _read_cache(spec, path)
     return tuple(
         (images.reshape(-1, 3, 32, 32), labels.astype(numpy.int32))
@@ -127,7 +131,7 @@ def is_cached(name):
 def _find(spec, data_dir):
     """The folder with the files, or the archive."""
     if not os.path.isdir(data_dir):
-        raise errors.UserError('--data-dir %s: no such folder' % data_dir)
+        raise errors.UserError('data_dir %s: no such folder' % data_dir)
     names = [name for part in spec.files.values() for name, _, _ in part]
     folders = (data_dir, os.path.join(data_dir, spec.folder))
     missing = [[n for n in names if not os.path.isfile(os.path.join(f, n))]
@@ -150,30 +154,33 @@ def _find(spec, data_dir):
 
 def _read_parts(spec, source):
     """Reads and checks the files, from a folder or an archive."""
+    limits = {name: n * _IMAGE_LIMIT
+              for part in spec.files.values() for name, _, n in part}
     if os.path.isdir(source):
         return [_read_part(spec, part, lambda name: (
-            os.path.join(source, name), _content(os.path.join(source, name)))
-        ) for part in ('train', 'test')]
-
-    def extract(name):
-        member = '%s/%s' % (spec.folder, name)
-        f = archive.extractfile(member)
-        return '%s in %s' % (member, source), b'' if f is None else f.read()
-
+            os.path.join(source, name),
+            _content(os.path.join(source, name), limits[name])))
+            for part in ('train', 'test')]
     try:
-        with tarfile.open(source, 'r:gz') as archive:
-            return [_read_part(spec, part, extract)
-                    for part in ('train', 'test')]
-    except (OSError, EOFError, KeyError, tarfile.TarError, zlib.error) as e:
+        contents = archives.read(source, {
+            '%s/%s' % (spec.folder, name): limit
+            for name, limit in limits.items()})
+    except MemoryError:
+        raise
+    except Exception as e:  # gzip and tarfile raise all kinds of them
         raise errors.UserError(
             '%s can not be read (%s): it is truncated or not the archive of '
             '%s; get it again' % (source, e, spec.title))
+    return [_read_part(spec, part, lambda name: (
+        '%s/%s in %s' % (spec.folder, name, source),
+        contents['%s/%s' % (spec.folder, name)]))
+        for part in ('train', 'test')]
 
 
-def _content(path):
+def _content(path, limit):
     try:
         with open(path, 'rb') as f:
-            return f.read()
+            return f.read(limit + 1)
     except OSError as e:
         raise errors.UserError(
             '%s can not be read (%s)' % (path, e.strerror))
@@ -199,23 +206,18 @@ def _read_part(spec, part, read):
 
 def _read_cache(spec, path):
     """Reads and checks the file of Chainer's cache."""
-    try:
-        with open(path, 'rb') as f, numpy.load(f) as archive:
-            arrays = [[archive['%s_%s' % (part, kind)] for kind in 'xy']
-                      for part in ('train', 'test')]
-    except Exception as e:  # numpy and zipfile raise all kinds of them
-        raise errors.UserError(
-            '%s in the cache is damaged (%s); delete it to have it downloaded '
-            'again' % (path, e))
-    for part, (images, labels) in zip(('train', 'test'), arrays):
-        n = sum(size for _, _, size in spec.files[part])
-        if (images.shape != (n, 3072) or labels.shape != (n,)
-                or images.dtype != numpy.uint8 or labels.dtype != numpy.uint8
-                or labels.max(initial=0) >= spec.n_classes):
+    n = {part: sum(size for _, _, size in spec.files[part])
+         for part in ('train', 'test')}
+    found = cache.read(path, {
+        name: shape for part in n
+        for name, shape in ((part + '_x', (n[part], 3072)),
+                            (part + '_y', (n[part],)))})
+    for part in n:
+        if found[part + '_y'].max(initial=0) >= spec.n_classes:
             raise errors.UserError(
                 '%s in the cache does not hold %s; delete it to have it '
                 'downloaded again' % (path, spec.title))
-    return arrays
+    return [(found[part + '_x'], found[part + '_y']) for part in n]
 
 
 def _fill_cache(spec, path, mirrors):

@@ -48,7 +48,7 @@ def fetch(urls, path, md5, timeout=30):
         problems.append('%s (MD5 %s instead of %s)' % (url, found, md5))
     raise errors.UserError(
         'can not download %s: %s; get it by other means and name its folder '
-        'with --data-dir' % (os.path.basename(path), ', '.join(problems)))
+        'as data_dir' % (os.path.basename(path), ', '.join(problems)))
 
 
 def _fetch_one(url, part, timeout):

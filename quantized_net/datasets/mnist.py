@@ -3,6 +3,7 @@
 import collections
 import gzip
 import hashlib
+import math
 import os
 import zlib
 
@@ -12,6 +13,7 @@ import numpy
 
 from quantized_net import errors
 from quantized_net import files
+from quantized_net.datasets import cache
 from quantized_net.datasets import download
 
 # An original file: the MD5 of the published .gz and of what is in it, the
@@ -85,19 +87,20 @@ def _load(data_dir, mirrors, timeout):
         return [[_read(_find(folder, FILES[part, kind]), FILES[part, kind])
                  for kind in ('images', 'labels')]
                 for part in ('train', 'test')]
-    root = dataset.get_dataset_directory(_CACHE)
+    root = cache.folder(_CACHE)
     parts = []
     for part in ('train', 'test'):
         path = os.path.join(root, '%s.npz' % part)
         if not os.path.exists(path):
-            _fill_cache(path, part, mirrors, timeout)
+            with cache.writing():
+                _fill_cache(path, part, mirrors, timeout)
         parts.append(_read_cache(path, part))
     return parts
 
 
 def _find_folder(data_dir):
     if not os.path.isdir(data_dir):
-        raise errors.UserError('--data-dir %s: no such folder' % data_dir)
+        raise errors.UserError('data_dir %s: no such folder' % data_dir)
     for sub in ('', 'mnist', os.path.join('MNIST', 'raw')):
         folder = os.path.join(data_dir, sub)
         if any(_find(folder, f) for f in FILES.values()):
@@ -114,35 +117,35 @@ def _find_folder(data_dir):
 
 
 def _find(folder, spec):
-    for ending in ('.gz', ''):
-        path = os.path.join(folder, spec.name + ending)
-        if os.path.isfile(path):
-            return path
+    # some copies have a dot in the name: train-images.idx3-ubyte
+    for name in (spec.name, spec.name.replace('-idx', '.idx')):
+        for ending in ('.gz', ''):
+            path = os.path.join(folder, name + ending)
+            if os.path.isfile(path):
+                return path
     return None
 
 
 def _read(path, spec):
     """Reads and checks an original file, packed or not."""
+    header = 4 * (1 + len(spec.shape))
+    size = header + math.prod(spec.shape)
     try:
-        with open(path, 'rb') as f:
-            content = f.read()
-        if path.endswith('.gz'):
-            content = gzip.decompress(content)
+        with (gzip.open if path.endswith('.gz') else open)(path, 'rb') as f:
+            content = f.read(size + 1)
     except (OSError, EOFError, zlib.error) as e:
         raise errors.UserError(
             '%s can not be read (%s): it is truncated or no gzip file; get '
             'it again' % (path, e))
-    header = 4 * (1 + len(spec.shape))
     expected = numpy.array((spec.magic,) + spec.shape, '>i4').tobytes()
     if content[:header] != expected:
         raise errors.UserError(
             '%s is not %s of MNIST: its header is not magic number %d and '
             'dimensions %s' % (path, spec.name, spec.magic, spec.shape))
-    size = header + int(numpy.prod(spec.shape))
     if len(content) != size:
         raise errors.UserError(
-            '%s has %d bytes unpacked, %d were expected: it is truncated or '
-            'damaged; get it again' % (path, len(content), size))
+            '%s has not %d bytes unpacked: it is truncated or damaged; get '
+            'it again' % (path, size))
     md5 = hashlib.md5(content).hexdigest()
     if md5 != spec.md5:
         raise errors.UserError(
@@ -154,24 +157,18 @@ def _read(path, spec):
 
 def _read_cache(path, part):
     """Reads and checks a file of Chainer's cache."""
-    try:
-        with open(path, 'rb') as f, numpy.load(f) as archive:
-            arrays = [archive['x'], archive['y']]
-    except Exception as e:  # numpy and zipfile raise all kinds of them
-        raise errors.UserError(
-            '%s in the cache is damaged (%s); delete it to have it downloaded '
-            'again' % (path, e))
-    for array, kind in zip(arrays, ('images', 'labels')):
+    n = FILES[part, 'labels'].shape[0]
+    found = cache.read(path, {'x': (n, 784), 'y': (n,)})
+    for name, kind in (('x', 'images'), ('y', 'labels')):
         spec = FILES[part, kind]
         header = numpy.array((spec.magic,) + spec.shape, '>i4').tobytes()
         content = hashlib.md5(
-            header + array.astype(numpy.uint8).tobytes()).hexdigest()
+            header + found[name].tobytes()).hexdigest()
         if content != spec.md5:
             raise errors.UserError(
                 '%s in the cache does not hold the %s of MNIST; delete it to '
                 'have it downloaded again' % (path, kind))
-    images, labels = arrays
-    return images.reshape(-1, 28, 28), labels
+    return found['x'].reshape(-1, 28, 28), found['y']
 
 
 def _fill_cache(path, part, mirrors, timeout):

@@ -108,15 +108,15 @@ def _check(name, names, data_dir):
             name, ', '.join(names)))
     if name == 'digits' and data_dir is not None:
         raise errors.UserError(
-            '--data-dir %s: the digits are bundled and read no folder; '
-            'leave the option out' % data_dir)
+            'data_dir %s: the digits are bundled and read no folder; leave it '
+            'out' % data_dir)
 
 
 def _say_instead(title, name):
     sys.stderr.write(
         'NOT %s: it is not on disk and no mirror answered; training on the '
-        '1,797 bundled digits instead (--data-dir names a folder with %s, '
-        '--dataset %s insists on it)\n' % (title, title, name))
+        '1,797 bundled digits instead (a folder with %s may be named, and '
+        'the data set %s insists on it)\n' % (title, title, name))
 
 
 def _first_answering(mirrors, name):

@@ -1,6 +1,7 @@
 """Ctrl-C at the end of an iteration."""
 
 import signal
+import threading
 
 from chainer.training import extension
 
@@ -12,7 +13,8 @@ class Interrupt(extension.Extension):
     """Stops at the end of the iteration in which Ctrl-C was pressed.
 
     An update is never cut in two: the snapshot taken is as good as one at
-    the end of an epoch.  A second Ctrl-C stops at once.
+    the end of an epoch.  A second Ctrl-C stops at once.  Python lets only
+    the main thread take signals: in another one this does nothing.
 
     Args:
         snapshot: The snapshot extension to call before stopping.
@@ -31,8 +33,12 @@ class Interrupt(extension.Extension):
         self._handlers = {}
 
     def initialize(self, trainer):
+        if threading.current_thread() is not threading.main_thread():
+            return
         for number in (signal.SIGINT, signal.SIGTERM):
-            self._handlers[number] = signal.signal(number, self._receive)
+            # None is a handler of another language, which is lost
+            self._handlers[number] = (
+                signal.signal(number, self._receive) or signal.SIG_DFL)
 
     def _receive(self, number, frame):
         self._signal = number

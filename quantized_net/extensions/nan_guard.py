@@ -51,4 +51,4 @@ class NaNGuard(extension.Extension):
             iteration = pending[int(bad.argmax())][0]
             raise errors.TrainingFailed(
                 '%s is NaN or infinite at iteration %d; a lower learning '
-                'rate (--lr) may help' % (self._key, iteration))
+                'rate may help' % (self._key, iteration))

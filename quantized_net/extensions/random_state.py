@@ -33,7 +33,20 @@ class RandomState(extension.Extension):
         pos = serializer('pos', pos)
         has_gauss = serializer('has_gauss', has_gauss)
         cached = serializer('cached_gaussian', cached)
+        check(pos, has_gauss)
         numpy.random.set_state(
             (kind, keys, int(pos), int(has_gauss), float(cached)))
         if cuda.available:
             cuda.cupy.random.seed(zlib.crc32(keys.tobytes()) ^ int(pos))
+
+
+def check(pos, has_gauss):
+    """Raises ValueError where NumPy's generator would read beyond its keys.
+
+    Args:
+        pos (int): How many of the 624 keys are used up.
+        has_gauss (int): 1 where a second normal value is kept, else 0.
+
+    """
+    if not (0 <= pos <= 624 and has_gauss in (0, 1)):
+        raise ValueError('its random state is out of range')

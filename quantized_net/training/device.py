@@ -1,5 +1,7 @@
 """The device that the options name."""
 
+import re
+
 import chainer
 from chainer.backends import cuda
 
@@ -23,14 +25,8 @@ def get(gpu=-1, specifier=None):
     option = '--gpu %d' % gpu
     if specifier is not None:
         option = '--device %s' % specifier
-        if specifier.lstrip('-').isdigit():
-            gpu = int(specifier)
-        elif specifier.startswith('@cupy:'):
-            number = specifier[len('@cupy:'):]
-            if not number.isdigit():
-                raise errors.UserError(
-                    '%s: no device number after "@cupy:"' % option)
-            gpu = int(number)
+        if re.fullmatch('(@cupy:|-)?[0-9]{1,9}', specifier):
+            gpu = int(specifier.removeprefix('@cupy:'))
         elif specifier == '@numpy':
             gpu = -1
         else:

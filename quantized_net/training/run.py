@@ -1,17 +1,33 @@
 """Running a trainer, and ending a script in one line."""
 
+import importlib
 import os
 import sys
 
+import chainer
+import numpy
+
+from quantized_net import _compat
 from quantized_net import errors
 from quantized_net import files
+from quantized_net.kernels import native
+from quantized_net.training import out_folder
 from quantized_net.training import snapshot
+from quantized_net.training import streams
 
 
 def make_out(path):
-    """Makes the output directory and makes sure of its being writable."""
+    """Makes the output folder, locked and writable, without old leftovers.
+
+    Raises:
+        ~quantized_net.UserError: Where it can't be written to, or another
+            run is at work in it.
+
+    """
     try:
         os.makedirs(path, exist_ok=True)
+        out_folder.lock(path)
+        out_folder.remove_leftovers(path)
         with files.replacing(os.path.join(path, '.writable')) as temporary:
             open(temporary, 'w').close()
         os.remove(os.path.join(path, '.writable'))
@@ -34,11 +50,11 @@ def run(trainer):
     try:
         trainer.run(show_loop_exception_msg=False)
     except (errors.Interrupted, errors.Paused) as e:
-        newest = snapshot.newest_first(trainer.out)[0]
+        newest = snapshot.of_trainer(trainer)[0]
         raise type(e)(
             '%s; go on with the same command and --resume %s' % (e, newest))
     except errors.TrainingFailed as e:
-        kept = snapshot.newest_first(trainer.out)
+        kept = snapshot.of_trainer(trainer)
         raise errors.TrainingFailed('%s; %s' % (
             e, 'the last good snapshot is %s' % kept[0] if kept
             else 'there is no snapshot yet'))
@@ -53,30 +69,69 @@ def script(main):
     Exit status: 0; 2 for bad input; 1 for a run that failed; 75 for one that
     stopped before its time was up; 130 after Ctrl-C.  Each error is one line.
     """
-    name = os.path.basename(sys.argv[0])
+    sys.excepthook = sys.__excepthook__  # in place of that of the imports
+    streams.open_closed()
+    before = sys.stdout, sys.stderr
+    sys.stdout = streams.Output(sys.stdout)  # type: ignore[assignment]
+    sys.stderr = streams.Messages(sys.stderr)  # type: ignore[assignment]
     try:
+        status, message = _call(main)
+        try:
+            sys.stdout.flush()
+        except streams.OutputFailed as e:
+            if not status:
+                status, message = 1, 'failed: %s' % e
+        if message:
+            sys.stderr.write('\n%s: %s\n' % (
+                os.path.basename(sys.argv[0]), ' '.join(message.split())))
+        sys.stderr.flush()
+    finally:
+        sys.stdout, sys.stderr = before
+        streams.drop_unwritten()
+    if status:
+        sys.exit(status)
+
+
+def _call(main):
+    """Returns the exit status, and the line for the standard error."""
+    try:
+        _check_environment()
         main()
-        sys.stdout.flush()
-        return
     except errors.UserError as e:
-        status = 2
-        message = 'error: %s' % e
+        return 2, 'error: %s' % e
     except errors.TrainingFailed as e:
-        status = 1
-        message = 'failed: %s' % e
+        return 1, 'failed: %s' % e
+    except streams.OutputFailed as e:
+        return 1, 'failed: %s' % e
+    except MemoryError as e:
+        return 1, ('failed: out of memory (%s); a smaller network or batch '
+                   'needs less' % (e or 'no more is known'))
     except errors.Interrupted as e:
-        status = 130
-        message = str(e)
-    except errors.Paused as e:
-        status = 75  # EX_TEMPFAIL of sysexits.h
-        message = str(e)
+        return 130, str(e)
     except KeyboardInterrupt:
-        status = 130
-        message = 'interrupted'
-    except BrokenPipeError:
-        # the reader of our output went away: no message, no traceback
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    sys.stdout.flush()
-    sys.stderr.write('\n%s: %s\n' % (name, ' '.join(message.split())))
-    sys.exit(status)
+        return 130, 'interrupted'
+    except errors.Paused as e:
+        return 75, str(e)  # EX_TEMPFAIL of sysexits.h
+    except SystemExit as e:  # of argparse
+        if e.code is None or isinstance(e.code, int):
+            return e.code or 0, None
+        return 1, str(e.code)
+    return 0, None
+
+
+def _check_environment():
+    """Refuses what would end a run at its first use, in the middle."""
+    untried = _compat.untried()
+    if untried:
+        sys.stderr.write('warning: %s\n' % untried)
+    if chainer.get_dtype() != numpy.float32:
+        raise errors.UserError(
+            'CHAINER_DTYPE=%s: the scripts train in float32; unset it'
+            % os.environ.get('CHAINER_DTYPE'))
+    try:
+        if 'QUANTIZED_NET_KERNELS' in os.environ:
+            native.library()
+        if 'MPLBACKEND' in os.environ:
+            importlib.import_module('matplotlib')
+    except ValueError as e:
+        raise errors.UserError('a variable of the environment: %s' % e)

@@ -1,38 +1,91 @@
 """Snapshots: taken whole, checked before they are loaded."""
 
-import functools
 import glob
 import json
 import os
 import sys
-import zipfile
 
 from chainer import serializers
 from chainer.training import extensions
+from chainer.training.extensions import snapshot_writers
 import numpy
 
 from quantized_net import errors
+from quantized_net import files
+from quantized_net import npz
 from quantized_net.extensions import settings as settings_module
+from quantized_net.training import snapshot_check
 
 _PREFIX = 'snapshot_iter_'
-_MODEL = 'updater/model:main/'
+_KEY = settings_module.Settings.key
+_SETTINGS_LIMIT = 1 << 20  # bytes
 
 
 def extension():
-    """The snapshot extension: the two newest are kept, uncompressed."""
+    """The snapshot extension: the two newest of the run are kept.
+
+    The trainer must have :class:`~quantized_net.extensions.Settings`.
+    Snapshots of other settings in its folder are left alone.
+    """
     return extensions.snapshot(
-        savefun=functools.partial(serializers.save_npz, compression=False),
-        filename=_PREFIX + '{.updater.iteration}', n_retains=2)
+        writer=_Writer(), filename=_PREFIX + '{.updater.iteration}')
+
+
+class _Writer(snapshot_writers.Writer):
+
+    """Writes uncompressed, and removes what is older than the last two."""
+
+    def __call__(self, filename, outdir, target):
+        with files.replacing(os.path.join(outdir, filename)) as temporary:
+            with open(temporary, 'wb') as f:
+                # None is left out: it would be pickled
+                numpy.savez(f, **{name: value
+                                  for name, value in target.items()
+                                  if value.dtype != object})
+        own = of_settings(outdir, json.loads(str(target[_KEY])))
+        for path in sorted(own, key=os.path.getmtime)[:-2]:
+            os.remove(path)
 
 
 def newest_first(folder):
-    """Paths of the snapshots in a folder, the newest first."""
-    def iteration(path):
-        number = os.path.basename(path)[len(_PREFIX):]
-        return int(number) if number.isdigit() else -1
+    """Paths of the snapshots in a folder, of any run, the newest first."""
     paths = glob.glob(os.path.join(glob.escape(folder), _PREFIX + '*'))
-    return sorted((p for p in paths if iteration(p) >= 0),
-                  key=iteration, reverse=True)
+    return sorted((p for p in paths if _iteration(p) >= 0), key=_iteration,
+                  reverse=True)
+
+
+def _iteration(path):
+    number = os.path.basename(path)[len(_PREFIX):]
+    return int(number) if number.isdecimal() else -1
+
+
+def of_settings(folder, settings):
+    """Paths of a run's snapshots, the newest first.
+
+    Args:
+        folder (str): Where to look.
+        settings (dict): Of the run, as they are in
+            :attr:`Settings.settings <quantized_net.extensions.Settings>`.
+
+    Returns:
+        list of str: Those whose settings can be read and are the same.
+
+    """
+    return [path for path in newest_first(folder)
+            if _settings_or_none(path) == settings]
+
+
+def of_trainer(trainer):
+    """Paths of the snapshots of a trainer's run up to now, newest first."""
+    return [path for path in of_settings(
+        trainer.out, trainer.get_extension('Settings').settings)
+        if _iteration(path) <= trainer.updater.iteration]
+
+
+def holds_another_run(folder, settings):
+    """Whether a folder has a snapshot of other settings."""
+    return any(_settings_or_none(path) not in (None, settings)
+               for path in newest_first(folder))
 
 
 def settings_of(path):
@@ -43,12 +96,28 @@ def settings_of(path):
             script.
 
     """
-    _check_whole(path)
-    with open(path, 'rb') as f, numpy.load(f) as archive:
-        if settings_module.Settings.key not in archive.files:
+    if not os.path.isfile(path):
+        raise errors.UserError('there is no snapshot %s' % path)
+    with npz.Archive(path, _SETTINGS_LIMIT) as archive:
+        if _KEY not in archive.headers:
             raise errors.UserError(
                 '%s is no snapshot of this script' % path)
-        return json.loads(str(archive[settings_module.Settings.key]))
+        text = str(archive.read(_KEY))
+    try:
+        settings = json.loads(text)
+    except (ValueError, RecursionError):
+        settings = None
+    if not isinstance(settings, dict):
+        raise errors.UserError(
+            'snapshot %s is damaged (its settings)' % path)
+    return settings
+
+
+def _settings_or_none(path):
+    try:
+        return settings_of(path)
+    except errors.UserError:
+        return None
 
 
 def load(path, trainer):
@@ -60,22 +129,20 @@ def load(path, trainer):
             run has, :class:`~quantized_net.extensions.Settings` among them.
 
     Raises:
-        ~quantized_net.UserError: Where the file is missing, damaged or of
-            another run.  The trainer is as it was.
+        ~quantized_net.UserError: Where the file is missing, damaged,
+            malformed or of another run.  The trainer is as it was.
 
     """
     _check_same_run(path, trainer)
-    try:
-        serializers.load_npz(path, trainer)
-    except (KeyError, TypeError, ValueError) as e:
-        raise errors.UserError(
-            'snapshot %s does not fit this run: %s' % (path, e))
+    arrays = snapshot_check.read(path, trainer)
+    serializers.NpzDeserializer(arrays).load(trainer)
 
 
 def load_newest(folder, trainer):
-    """Resumes from the newest whole snapshot of a folder.
+    """Resumes from the newest snapshot of a folder that is of this run.
 
-    A damaged one is named on the standard error and passed over.
+    One that is damaged or of another run is named on the standard error and
+    passed over.
 
     Returns:
         str or None: Path of the snapshot; ``None`` where there is none.
@@ -83,46 +150,19 @@ def load_newest(folder, trainer):
     """
     for path in newest_first(folder):
         try:
-            _check_whole(path)
+            load(path, trainer)
         except errors.UserError as e:
             sys.stderr.write('%s; trying the one before\n' % e)
             continue
-        load(path, trainer)
         return path
     return None
 
 
-def _check_whole(path):
-    if not os.path.isfile(path):
-        raise errors.UserError('there is no snapshot %s' % path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            bad = archive.testzip()
-    except (OSError, zipfile.BadZipFile, EOFError) as e:
-        raise errors.UserError(
-            'snapshot %s is damaged or no snapshot (%s)' % (path, e))
-    if bad is not None:
-        raise errors.UserError(
-            'snapshot %s is damaged (checksum of %s)' % (path, bad))
-
-
 def _check_same_run(path, trainer):
     saved = settings_of(path)
-    with open(path, 'rb') as f, numpy.load(f) as archive:
-        shapes = {
-            name[len(_MODEL):]: archive[name].shape
-            for name in archive.files if name.startswith(_MODEL)}
     wanted = trainer.get_extension('Settings').settings
     for name in [*wanted, *sorted(set(saved) - set(wanted))]:
         if saved.get(name) != wanted.get(name):
             raise errors.UserError(
                 'snapshot %s is of another run: its %s is %s, here it is %s'
                 % (path, name, saved.get(name), wanted.get(name)))
-    model = trainer.updater.get_optimizer('main').target
-    for name, param in model.namedparams():
-        if param.array is not None and (
-                shapes.get(name[1:]) != param.array.shape):
-            raise errors.UserError(
-                'snapshot %s is of another model: %s has the shape %s, here '
-                'it is %s' % (path, name, shapes.get(name[1:]),
-                              param.array.shape))

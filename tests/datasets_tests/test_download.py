@@ -122,5 +122,5 @@ def test_mirror_that_does_not_have_it(path, mode):
 
 
 def test_nobody_answers(path):
-    with pytest.raises(quantized_net.UserError, match='--data-dir'):
+    with pytest.raises(quantized_net.UserError, match='data_dir'):
         download.fetch(['http://127.0.0.1:9/file'], str(path), MD5, 1)

@@ -1,5 +1,6 @@
 """MNIST out of its files, and what is wrong with them."""
 
+import errno
 import gzip
 import hashlib
 import os
@@ -65,6 +66,40 @@ def test_original_files(tmp_path, small, packed, sub):
     numpy.testing.assert_allclose(image, raw / 255., 1e-6)
     assert label.dtype == numpy.int32
     assert label == small['train-labels-idx1-ubyte'][-1]
+
+
+@pytest.mark.parametrize('packed', [True, False])
+def test_names_with_a_dot(tmp_path, small, packed):
+    lay_out(tmp_path, {name.replace('-idx', '.idx'): data
+                       for name, data in small.items()}, packed)
+    assert len(datasets.get_mnist(str(tmp_path))[0]) == 6
+
+
+def test_bomb(tmp_path, small, peak):
+    folder = lay_out(tmp_path / 'data', small)
+    name = 't10k-labels-idx1-ubyte'
+    with gzip.open(folder / (name + '.gz'), 'wb') as f:
+        f.write(small[name])
+        for _ in range(64):
+            f.write(bytes(1 << 20))
+    with peak(1 << 20):
+        with pytest.raises(quantized_net.UserError, match=name):
+            datasets.get_mnist(str(folder))
+
+
+@pytest.mark.parametrize('how', ['no folder', 'full disk'])
+def test_cache_that_can_not_be_written(tmp_path, small, how, monkeypatch):
+    folder = lay_out(tmp_path / 'mirror', small)
+    if how == 'no folder':
+        (tmp_path / 'file').write_text('')
+        chainer.dataset.set_dataset_root(str(tmp_path / 'file' / 'cache'))
+    else:
+        def fail(f, **arrays):
+            raise OSError(errno.ENOSPC, 'No space left on device')
+        monkeypatch.setattr(numpy, 'savez_compressed', fail)
+    with pytest.raises(quantized_net.UserError,
+                       match='cache .*(Not a directory|No space).*ROOT'):
+        datasets.get_mnist(mirrors=['file://%s/' % folder])
 
 
 def test_three_dimensions(tmp_path, small):
@@ -197,7 +232,7 @@ def test_auto_does_not_hide_a_bad_folder(tmp_path, small):
 
 
 def test_mnist_is_strict(small):
-    with pytest.raises(quantized_net.UserError, match='--data-dir'):
+    with pytest.raises(quantized_net.UserError, match='data_dir'):
         datasets.load('mnist')
 
 

@@ -1,14 +1,11 @@
 """The extensions, in small runs."""
 
+import concurrent.futures
 import json
 import os
 import signal
 
 import chainer
-from chainer import functions as F
-from chainer import links as L
-from chainer import training
-from chainer.training import extensions as chainer_extensions
 import numpy
 import pytest
 
@@ -16,40 +13,7 @@ from quantized_net import errors
 from quantized_net import extensions
 from quantized_net.training import snapshot
 
-
-class Model(chainer.Chain):
-
-    def __init__(self):
-        super(Model, self).__init__()
-        with self.init_scope():
-            self.l1 = L.Linear(4, 8)
-            self.bn = L.BatchNormalization(8)
-            self.l2 = L.Linear(8, 2)
-
-    def forward(self, x):
-        return self.l2(F.dropout(F.relu(self.bn(self.l1(x))), .2))
-
-
-def dataset(n=60):
-    x = numpy.random.RandomState(0).uniform(-1, 1, (n, 4)).astype('f')
-    return chainer.datasets.TupleDataset(
-        x, (x.sum(axis=1) > 0).astype('i'))
-
-
-def make_trainer(out, epoch=3, settings=None, **options):
-    numpy.random.seed(options.pop('seed', 0))
-    model = L.Classifier(Model(), **options)
-    optimizer = chainer.optimizers.Adam(.01).setup(model)
-    updater = training.updaters.StandardUpdater(
-        chainer.iterators.SerialIterator(dataset(), 10), optimizer)
-    trainer = training.Trainer(updater, (epoch, 'epoch'), out=str(out))
-    trainer.extend(chainer_extensions.LogReport())
-    trainer.extend(extensions.RandomState())
-    trainer.extend(extensions.Settings(settings or {'method': 'float'}))
-    take = snapshot.extension()
-    trainer.extend(take, trigger=(1, 'epoch'))
-    trainer.extend(extensions.Interrupt(take))
-    return trainer, model
+import small_runs
 
 
 def parameters(model):
@@ -62,14 +26,6 @@ def assert_same(a, b):
         numpy.testing.assert_array_equal(a[key], b[key])
 
 
-def call_at(iteration, function):
-    @training.make_extension(trigger=(1, 'iteration'), priority=1000)
-    def extension(trainer):
-        if trainer.updater.iteration == iteration:
-            function()
-    return extension
-
-
 @pytest.fixture
 def python_sigint():
     """Python's own handler, which a job in the background starts without."""
@@ -79,20 +35,20 @@ def python_sigint():
 
 
 def test_interrupt_and_resume_is_one_run(tmp_path, python_sigint):
-    trainer, model = make_trainer(tmp_path / 'whole')
+    trainer, model = small_runs.make_trainer(tmp_path / 'whole')
     trainer.run()
     expected = parameters(model)
     expected_log = trainer.get_extension('LogReport').log
 
-    trainer, _ = make_trainer(tmp_path / 'pieces')
-    trainer.extend(
-        call_at(9, lambda: os.kill(os.getpid(), signal.SIGINT)), name='kill')
+    trainer, _ = small_runs.make_trainer(tmp_path / 'pieces')
+    trainer.extend(small_runs.call_at(
+        9, lambda: os.kill(os.getpid(), signal.SIGINT)), name='kill')
     with pytest.raises(errors.Interrupted, match='iteration 9'):
         trainer.run(show_loop_exception_msg=False)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
     # another seed: what counts comes out of the snapshot
-    trainer, model = make_trainer(tmp_path / 'pieces', seed=5)
+    trainer, model = small_runs.make_trainer(tmp_path / 'pieces', seed=5)
     path = snapshot.load_newest(str(tmp_path / 'pieces'), trainer)
     assert path.endswith('snapshot_iter_9')
     trainer.run()
@@ -103,30 +59,30 @@ def test_interrupt_and_resume_is_one_run(tmp_path, python_sigint):
 
 
 def test_time_that_is_up_with_the_training_stops_nothing(tmp_path):
-    trainer, _ = make_trainer(tmp_path)
+    trainer, _ = small_runs.make_trainer(tmp_path)
     budget = extensions.TimeBudget(1000, snapshot.extension())
     trainer.extend(budget)
 
     def let_it_pass():
         budget._start -= 2000
-    trainer.extend(call_at(18, let_it_pass), name='let it pass')
+    trainer.extend(small_runs.call_at(18, let_it_pass), name='let it pass')
     trainer.run(show_loop_exception_msg=False)
     assert trainer.updater.iteration == 18
 
 
 def test_two_snapshots_are_kept(tmp_path):
-    trainer, _ = make_trainer(tmp_path, epoch=4)
+    trainer, _ = small_runs.make_trainer(tmp_path, epoch=4)
     trainer.run()
     assert [os.path.basename(p) for p in snapshot.newest_first(
         str(tmp_path))] == ['snapshot_iter_24', 'snapshot_iter_18']
 
 
 def test_truncated_snapshot(tmp_path, capsys):
-    trainer, _ = make_trainer(tmp_path)
+    trainer, _ = small_runs.make_trainer(tmp_path)
     trainer.run()
     newest, before = snapshot.newest_first(str(tmp_path))
     os.truncate(newest, os.path.getsize(newest) * 2 // 3)
-    trainer, _ = make_trainer(tmp_path)
+    trainer, _ = small_runs.make_trainer(tmp_path)
     with pytest.raises(errors.UserError, match='iter_18.*damaged'):
         snapshot.load(newest, trainer)
     assert snapshot.load_newest(str(tmp_path), trainer) == before
@@ -135,7 +91,7 @@ def test_truncated_snapshot(tmp_path, capsys):
 
 
 def test_snapshot_with_a_flipped_bit(tmp_path):
-    trainer, _ = make_trainer(tmp_path)
+    trainer, _ = small_runs.make_trainer(tmp_path)
     trainer.run()
     newest = snapshot.newest_first(str(tmp_path))[0]
     with open(newest, 'r+b') as f:
@@ -143,19 +99,19 @@ def test_snapshot_with_a_flipped_bit(tmp_path):
         byte = f.read(1)
         f.seek(-1, os.SEEK_CUR)
         f.write(bytes([byte[0] ^ 4]))
-    trainer, _ = make_trainer(tmp_path)
+    trainer, _ = small_runs.make_trainer(tmp_path)
     with pytest.raises(errors.UserError, match='iter_18'):
         snapshot.load(newest, trainer)
 
 
 def test_snapshots_that_do_not_fit(tmp_path):
-    trainer, _ = make_trainer(tmp_path)
+    trainer, _ = small_runs.make_trainer(tmp_path)
     trainer.run()
     newest = snapshot.newest_first(str(tmp_path))[0]
-    other, _ = make_trainer(tmp_path, settings={'method': 'bnn'})
+    other, _ = small_runs.make_trainer(tmp_path, settings={'method': 'bnn'})
     with pytest.raises(errors.UserError, match='method is float, here.* bnn'):
         snapshot.load(newest, other)
-    other, model = make_trainer(tmp_path)
+    other, model = small_runs.make_trainer(tmp_path)
     model.predictor.l1.W.array = numpy.zeros((9, 4), 'f')
     with pytest.raises(errors.UserError, match='/predictor/l1/W'):
         snapshot.load(newest, other)
@@ -167,18 +123,36 @@ def test_snapshots_that_do_not_fit(tmp_path):
 
 
 def test_folder_without_snapshots(tmp_path):
-    trainer, _ = make_trainer(tmp_path)
+    trainer, _ = small_runs.make_trainer(tmp_path)
     assert snapshot.load_newest(str(tmp_path), trainer) is None
+
+
+def test_training_in_another_thread(tmp_path):
+    trainer, _ = small_runs.make_trainer(tmp_path)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        pool.submit(trainer.run).result()
+    assert trainer.updater.iteration == 18
+
+
+def test_handler_of_another_language(tmp_path, python_sigint, monkeypatch):
+    # signal.signal answers None for one, and takes none
+    set_handler = signal.signal
+    monkeypatch.setattr(signal, 'signal', lambda number, handler: (
+        set_handler(number, handler) and None))
+    trainer, _ = small_runs.make_trainer(tmp_path)
+    trainer.run()
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
 
 
 @pytest.mark.parametrize('bad', [float('nan'), float('inf')])
 def test_nan_guard(tmp_path, bad):
-    trainer, model = make_trainer(tmp_path)
+    trainer, model = small_runs.make_trainer(tmp_path)
     trainer.extend(extensions.NaNGuard())
-    trainer.extend(call_at(
+    trainer.extend(small_runs.call_at(
         7, lambda: model.predictor.l2.b.array.fill(bad)), name='break')
-    with pytest.raises(errors.TrainingFailed, match='iteration 8;'):
+    with pytest.raises(errors.TrainingFailed, match='iteration 8;') as e:
         trainer.run(show_loop_exception_msg=False)
+    assert '--' not in str(e.value)  # a library knows no options
     kept = snapshot.newest_first(str(tmp_path))
     assert [os.path.basename(p) for p in kept] == ['snapshot_iter_6']
 
@@ -194,9 +168,20 @@ def test_random_state_of_numpy():
     assert (numpy.random.normal(size=5) == expected).all()
 
 
+@pytest.mark.parametrize('entry,value', [
+    ('pos', 625), ('pos', -1), ('has_gauss', 2)])
+def test_random_state_out_of_range(entry, value):
+    extension = extensions.RandomState()
+    state = chainer.serializers.DictionarySerializer()
+    extension.serialize(state)
+    state.target[entry] = numpy.array(value)
+    with pytest.raises(ValueError, match='out of range'):
+        extension.serialize(chainer.serializers.NpzDeserializer(state.target))
+
+
 def test_batch_statistics_evaluator(tmp_path):
-    _, model = make_trainer(tmp_path)
-    data = dataset(40)
+    _, model = small_runs.make_trainer(tmp_path)
+    data = small_runs.dataset(40)
     model.predictor.bn.avg_mean[:] = 5
     before = model.predictor.bn.avg_mean.copy()
     iterator = chainer.iterators.SerialIterator(
@@ -215,7 +200,7 @@ def test_batch_statistics_evaluator(tmp_path):
 
 
 def test_table_report(tmp_path, capsys):
-    trainer, _ = make_trainer(tmp_path)
+    trainer, _ = small_runs.make_trainer(tmp_path)
     trainer.extend(extensions.TableReport(
         ['epoch', 'main/loss', 'validation/main/loss'], 'GPU: -1\n\n'))
     trainer.run()
@@ -235,7 +220,7 @@ def test_table_report(tmp_path, capsys):
 
 def test_plot_curves(tmp_path):
     from matplotlib import image
-    trainer, _ = make_trainer(tmp_path)
+    trainer, _ = small_runs.make_trainer(tmp_path)
     trainer.extend(extensions.PlotCurves(
         {'main/loss': 'training', 'not/there': 'missing'}, 'loss.png',
         'loss', references=[('published', [.5, .4], 0)]))

@@ -19,7 +19,9 @@ def test_cpu(gpu, specifier):
     assert device.get(gpu, specifier).xp is chainer.backend.CpuDevice().xp
 
 
-@pytest.mark.parametrize('specifier', ['cuda', '@cupy:', '@cupy:x', ''])
+@pytest.mark.parametrize('specifier', [
+    'cuda', '@cupy:', '@cupy:x', '@cupy:\u00b2', '@cupy:-1', '--1', '\u00b2',
+    '9' * 5000, ''])
 def test_unknown_device(specifier):
     with pytest.raises(errors.UserError, match='--device'):
         device.get(-1, specifier)
