@@ -8,7 +8,6 @@ import argparse
 import quantized_net  # before chainer, which it makes run
 from chainer import links as L
 from chainer import training
-import numpy
 
 from quantized_net import convert
 from quantized_net import datasets
@@ -140,7 +139,7 @@ def make_iterators(args, data):
 
 def train_network(args, data, device, method, out, resume, init):
     """Trains a network by a method and prints its tables."""
-    numpy.random.seed(args.seed)
+    devices.seed(device, args.seed)
     train_iter, validation_iter, test_iter = make_iterators(args, data)
     header = '\n'.join([
         'GPU: %d' % devices.number(device), '# arch: %s' % args.arch,

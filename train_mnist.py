@@ -10,7 +10,6 @@ import chainer
 from chainer import links as L
 from chainer import training
 from chainer.training import extensions
-import numpy
 
 from quantized_net import convert
 from quantized_net import datasets
@@ -134,7 +133,7 @@ def train_network(args, data, device, method, out, resume, init=None):
     header = '\n'.join(lines) + '\n\n'
     print(header, end='', flush=True)
 
-    numpy.random.seed(args.seed)
+    devices.seed(device, args.seed)
     model = L.Classifier(make_model(args, method))
     if init is not None:
         convert.load_float(init, model.predictor)
