@@ -76,6 +76,7 @@ class Kernel(object):
         self.nargs = self.nin + self.nout
         self.name = name
         self.preamble = preamble
+        self.saved = set()  # of saved_sources
         self._functions = {}
 
     def broadcast(self, args, params):

@@ -10,7 +10,6 @@ from standin import parameters
 
 _INCLUDES = ''.join('#include <cupy/%s>\n' % name for name in (
     'complex.cuh', 'carray.cuh', 'atomics.cuh', 'math_constants.h'))
-_saved = set()
 
 
 def write(name, code):
@@ -37,23 +36,22 @@ def save(kernel, types, are_arrays, arrays):
     """
     if not os.environ.get('CUPY_STANDIN_SOURCES'):
         return
-    n = kernel.nin if len(_groups(kernel)) == 2 else None
+    groups = _groups(kernel)
     plain = [not p.raw and is_array
              for p, is_array in zip(kernel.params, are_arrays)]
     ndims = [_ndim([a for a, take in list(zip(arrays, plain))[group] if take])
-             for group in _groups(kernel)]
-    key = (id(kernel), tuple(sorted(types.items())), tuple(are_arrays),
-           tuple(ndims), tuple(a.ndim for a in arrays),
-           tuple(bool(a.flags.c_contiguous) for a in arrays))
-    if key in _saved:
+             for group in groups]
+    key = (tuple(sorted(types.items())), tuple(are_arrays), tuple(ndims),
+           tuple([(a.ndim, a.flags.c_contiguous) for a in arrays]))
+    if key in kernel.saved:
         return
-    _saved.add(key)
+    kernel.saved.add(key)
     params = []
     for k, (p, is_array, a) in enumerate(
             zip(kernel.params, are_arrays, arrays)):
         ctype = parameters.c_type(a.dtype)
         if is_array:
-            ndim = a.ndim if p.raw else ndims[n is not None and k >= n]
+            ndim = a.ndim if p.raw else ndims[len(ndims) == 2 and k >= kernel.nin]
             ctype = 'CArray<%s, %d, %d, 1>' % (
                 ctype, ndim, a.flags.c_contiguous)
         params.append('%s%s %s%s' % (
