@@ -51,9 +51,9 @@ def save(kernel, types, are_arrays, arrays):
             zip(kernel.params, are_arrays, arrays)):
         ctype = parameters.c_type(a.dtype)
         if is_array:
-            ndim = a.ndim if p.raw else ndims[len(ndims) == 2 and k >= kernel.nin]
+            ndim = ndims[0] if k < kernel.nin else ndims[-1]
             ctype = 'CArray<%s, %d, %d, 1>' % (
-                ctype, ndim, a.flags.c_contiguous)
+                ctype, a.ndim if p.raw else ndim, a.flags.c_contiguous)
         params.append('%s%s %s%s' % (
             'const ' if p.is_const else '', ctype,
             '_raw_' if is_array and not p.raw else '', p.name))
