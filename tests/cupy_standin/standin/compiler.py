@@ -15,7 +15,7 @@ import tempfile
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 # float results as written: no fused operations
-_FLAGS = ['-std=c++17', '-O1', '-shared', '-fPIC', '-fno-strict-aliasing',
+_FLAGS = ['-std=c++17', '-O2', '-shared', '-fPIC', '-fno-strict-aliasing',
           '-ffp-contract=off', '-w', '-I', _HERE]
 _SANITIZERS = ['-g', '-fsanitize=address,undefined',
                '-fno-sanitize-recover=undefined']
