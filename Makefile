@@ -2,6 +2,9 @@
 # make test       sets up .venv and runs the tests     ARGS='-k sign ...'
 # make setup      sets up .venv alone                  EXTRAS='cuda13 mpi'
 # make lint       ruff and mypy
+# make test-gpu-on-host
+#                 runs the tests of the GPU's path without a GPU
+# make check-cuda compiles the CUDA kernels that these tests use
 # make sanitize   runs the kernels' tests under ASan and UBSan
 # make clean      removes .venv
 #
@@ -10,7 +13,7 @@
 ARGS =
 EXTRAS =
 
-.PHONY: run setup test lint sanitize clean
+.PHONY: run setup test lint test-gpu-on-host check-cuda sanitize clean
 
 run:
 	@sh tools/setup_env.sh $(EXTRAS)
@@ -27,6 +30,17 @@ lint:
 	@sh tools/setup_env.sh test $(EXTRAS)
 	.venv/bin/python -m ruff check
 	.venv/bin/python -m mypy
+
+# A CuPy that computes on the host takes the place of a GPU's where there is
+# none: tests/cupy_standin.
+test-gpu-on-host:
+	@sh tools/setup_env.sh test $(EXTRAS)
+	QUANTIZED_NET_GPU_ON_HOST=1 .venv/bin/python -m pytest \
+	    -k 'cupy or gpu_tests' $(ARGS)
+
+check-cuda:
+	@sh tools/setup_env.sh test $(EXTRAS)
+	.venv/bin/python tools/check_cuda.py $(ARGS)
 
 sanitize:
 	@sh tools/setup_env.sh test $(EXTRAS)

@@ -7,7 +7,6 @@ import functools
 
 import quantized_net  # before chainer, which it makes run
 from chainer import training
-import numpy
 
 from quantized_net import datasets
 from quantized_net import models
@@ -112,7 +111,7 @@ def train_network(stage, data, device):
         lambda argv: make_parser(argv).parse())
     print(about.header, end='', flush=True)
 
-    numpy.random.seed(args.seed)
+    devices.seed(device, args.seed)
     train_iter, validation_iter, test_iter = make_iterators(args, data)
     model = trainers.classifier(
         NETWORKS[args.network].make(data.n_classes, data.train[0].shape[1]),

@@ -7,7 +7,6 @@ import quantized_net  # before chainer, which it makes run
 import chainer
 from chainer import training
 from chainer.training import extensions
-import numpy
 
 from quantized_net import datasets
 from quantized_net import extensions as our_extensions
@@ -101,7 +100,7 @@ def train_network(stage, data, device):
         lambda argv: make_parser(argv).parse())
     print(about.header, end='', flush=True)
 
-    numpy.random.seed(args.seed)
+    devices.seed(device, args.seed)
     model = trainers.classifier(
         NETWORKS[args.network].make(args), stage, device)
     optimizer = make_optimizer(args).setup(model)

@@ -2,13 +2,38 @@
 
 import os
 import pathlib
-
-import quantized_net  # noqa: F401  (before chainer)
-import chainer
-import numpy
-import pytest
+import subprocess
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def _put_standin_on_path():
+    """A CUDA that runs on the host, where it is asked for and no GPU is.
+
+    For the scripts that tests start, too.
+    """
+    if os.environ.get('QUANTIZED_NET_GPU_ON_HOST') != '1':
+        return
+    folder = str(ROOT / 'tests' / 'cupy_standin')
+    others = [p for p in os.environ.get('PYTHONPATH', '').split(os.pathsep)
+              if p not in ('', folder)]
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(others))
+    if subprocess.run(
+            [sys.executable, '-c',
+             'import cupy; cupy.cuda.runtime.getDeviceCount()'],
+            env=environment, capture_output=True).returncode == 0:
+        return
+    os.environ['PYTHONPATH'] = os.pathsep.join([folder] + others)
+    sys.path.insert(0, folder)
+
+
+_put_standin_on_path()  # before CuPy is imported
+
+import quantized_net  # noqa: E402, F401  (before chainer)
+import chainer  # noqa: E402
+import numpy  # noqa: E402
+import pytest  # noqa: E402
 
 
 def _has_gpu():
@@ -35,6 +60,25 @@ def device(request):
 @pytest.fixture(autouse=True)
 def seed():
     numpy.random.seed(0)
+    if len(DEVICES) > 1:
+        chainer.backends.cuda.cupy.random.seed(0)
+
+
+@pytest.fixture
+def gpu():
+    """The GPU, or what stands in for it."""
+    if len(DEVICES) == 1:
+        pytest.skip('no GPU here: make test-gpu-on-host goes without')
+    found = chainer.get_device(DEVICES[1])
+    with chainer.using_device(found):
+        yield found
+
+
+@pytest.fixture
+def standin(gpu):
+    """The stand-in for CuPy, which can tell of launches and reads."""
+    return pytest.importorskip(
+        'standin', reason='the stand-in for CuPy alone counts launches')
 
 
 @pytest.fixture

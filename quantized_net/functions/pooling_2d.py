@@ -17,6 +17,12 @@ def _out_size(x, kernel, stride, pad, cover_all):
     return sizes if min(sizes) > 0 else None
 
 
+def _check_out_size(x, kernel, stride, pad, cover_all):
+    """As Chainer on the CPU; on a GPU it would give an empty image."""
+    assert _out_size(x, kernel, stride, pad, cover_all) is not None, (
+        'Height and width in the output should be positive.')
+
+
 class _MaxPooling2D(max_pooling_nd.MaxPoolingND):
 
     places = None
@@ -31,6 +37,11 @@ class _MaxPooling2D(max_pooling_nd.MaxPoolingND):
         self._in_dtype = x.dtype
         y, self.places = pooling.max_pooling(x, *window, out_size=out_size)
         return y,
+
+    def forward_gpu(self, inputs):
+        _check_out_size(
+            inputs[0], self.ksize, self.stride, self.pad, self.cover_all)
+        return super(_MaxPooling2D, self).forward_gpu(inputs)
 
     @property
     def indexes(self):
@@ -85,6 +96,11 @@ class _AveragePooling2D(chainer_average.AveragePooling2D):
         self.is_ours = True
         self.in_size = x.shape[2:]
         return pooling.average_pooling(x, *self.window, out_size=out_size),
+
+    def forward_gpu(self, inputs):
+        _check_out_size(inputs[0], (self.kh, self.kw), (self.sy, self.sx),
+                        (self.ph, self.pw), cover_all=False)
+        return super(_AveragePooling2D, self).forward_gpu(inputs)
 
     def backward(self, indexes, grad_outputs):
         if not self.is_ours:

@@ -4,6 +4,7 @@ import re
 
 import chainer
 from chainer.backends import cuda
+import numpy
 
 from quantized_net import errors
 
@@ -57,6 +58,20 @@ def _check_gpu(gpu, option):
             % (option, n_devices))
 
 
+def seed(device, value):
+    """Seeds NumPy's generator, and that of the device.
+
+    Args:
+        device (~chainer.backend.Device): What the run computes on.
+        value (int): In [0, 2^32).
+
+    """
+    numpy.random.seed(value)
+    if device.xp is not numpy:
+        with chainer.using_device(device):
+            device.xp.random.seed(value)
+
+
 def number(device):
     """The number that scripts print: of the GPU, or -1 for the CPU."""
-    return device.device.id if device.xp is not chainer.backend.numpy else -1
+    return device.device.id if device.xp is not numpy else -1

@@ -9,6 +9,7 @@ import pytest
 
 from quantized_net import links
 from quantized_net import quantizers
+from quantized_net.training import device as devices
 from testing import to_cpu
 
 
@@ -164,7 +165,7 @@ def test_convolution(device, args, options):
     x = numpy.random.normal(size=(2, channels, 7, 8)).astype('f')
     both = []
     for module in (L, links):
-        numpy.random.seed(7)
+        devices.seed(device, 7)
         link = module.Convolution2D(*args, **options)
         link.to_device(device)
         both.append((link, step(link, device, x)))

@@ -8,6 +8,7 @@ import pytest
 
 from quantized_net import links
 from quantized_net import quantizers
+from quantized_net.training import device as devices
 
 
 def make(kind, **options):
@@ -129,18 +130,14 @@ def test_binary_weights_of_a_linear_layer(
         input_quantizer=make_other())
     layer.to_device(device)
     layer.cleargrads()
-    numpy.random.seed(3)
-    if device.xp is not numpy:
-        device.xp.random.seed(3)
+    devices.seed(device, 3)
     inputs = layer.quantize_input(chainer.Variable(x.copy()))
     W = layer.quantized_W
     expected = F.linear(inputs, W, layer.b)
     F.sum(expected * expected).backward()
     gW = layer.W.grad.copy()
     layer.cleargrads()
-    numpy.random.seed(3)
-    if device.xp is not numpy:
-        device.xp.random.seed(3)
+    devices.seed(device, 3)
     found = layer(x.copy())
     chainer.testing.assert_allclose(
         found.array, expected.array, rtol=1e-5, atol=1e-5)

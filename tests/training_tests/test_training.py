@@ -4,19 +4,21 @@ import argparse
 import os
 
 import chainer
+import numpy
 import pytest
 
 from quantized_net import errors
 from quantized_net import files
-from quantized_net.training import device
+from quantized_net.training import device as devices
 from quantized_net.training import options
 from quantized_net.training import run
+import testing
 
 
 @pytest.mark.parametrize('gpu,specifier', [
     (-1, None), (-3, None), (-1, '-1'), (0, '@numpy')])
 def test_cpu(gpu, specifier):
-    assert device.get(gpu, specifier).xp is chainer.backend.CpuDevice().xp
+    assert devices.get(gpu, specifier).xp is chainer.backend.CpuDevice().xp
 
 
 @pytest.mark.parametrize('specifier', [
@@ -24,12 +26,26 @@ def test_cpu(gpu, specifier):
     '9' * 5000, ''])
 def test_unknown_device(specifier):
     with pytest.raises(errors.UserError, match='--device'):
-        device.get(-1, specifier)
+        devices.get(-1, specifier)
 
 
 def test_gpu_that_is_not_there():
     with pytest.raises(errors.UserError, match='--gpu 99'):
-        device.get(99)
+        devices.get(99)
+
+
+def draw(xp):
+    return testing.to_cpu(xp.random.random_sample(5))
+
+
+def test_seed_of_both_generators(device):
+    drawn = []
+    for value in (3, 3, 4):
+        devices.seed(device, value)
+        drawn.append([draw(numpy), draw(device.xp)])
+    numpy.testing.assert_array_equal(drawn[0], drawn[1])
+    assert (drawn[0][0] != drawn[2][0]).all()
+    assert (drawn[0][1] != drawn[2][1]).all()
 
 
 @pytest.mark.parametrize('function,good,bad', [

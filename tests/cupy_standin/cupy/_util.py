@@ -1,0 +1,2 @@
+class PerformanceWarning(RuntimeWarning):
+    """A part of CuPy that is slow."""

@@ -1,0 +1,1 @@
+"""Chainer asks that it can be imported."""
