@@ -100,7 +100,7 @@ def bomb(draw):
 
 def make_trainer(out):
     numpy.random.seed(0)
-    model = chainer.links.Classifier(models.MLP(8, 10, 'qnn'))
+    model = chainer.links.Classifier(models.MLP(8, 10))
     optimizer = chainer.optimizers.Adam().setup(model)
     data = chainer.datasets.TupleDataset(
         numpy.random.rand(60, 784).astype('f'),

@@ -1,11 +1,12 @@
 """Training steps of every method, as the scripts make them, but small."""
 
+import argparse
+
 import chainer
 from chainer import links as L
 import numpy
 
-import quantized_net
-from quantized_net import convert
+from quantized_net import methods
 from quantized_net import models
 from quantized_net import optimizers
 
@@ -27,20 +28,20 @@ class Case(object):
         numpy.random.seed(0)
         with chainer.using_config('dtype', numpy.dtype(dtype)):
             self.model = L.Classifier(self._predictor(method))
-            if method in ('ttq', 'twn'):
-                skip = ('conv0',) if self.kind == 'resnet20' else ()
-                convert.quantize(self.model.predictor, method, skip)
+            skip = ('conv0',) if self.kind == 'resnet20' else ()
+            methods.get(method).quantize(self.model.predictor, skip=skip)
         for param in self.model.params():  # the scales start as float32
             param.array = param.array.astype(dtype)
         self.model.to_device(device)
         self.optimizer = self._optimizer(method).setup(self.model)
-        if method in ('bnn', 'qnn'):
-            self.optimizer.add_hook(quantized_net.WeightClip(
-                params='all' if method == 'qnn' else None))
+        clip = methods.get(method).clip
+        for hook in methods.get(method).hooks(
+                argparse.Namespace(clip=clip)):
+            self.optimizer.add_hook(hook)
 
     def _predictor(self, method):
         if self.kind == 'mlp':
-            return models.MLP(20, 10, method)
+            return models.MLP(20, 10, relu=methods.get(method).relu)
         if self.kind == 'convnet':
             return models.ConvNet()
         return models.ResNetCIFAR(20, 10, 3)
