@@ -89,6 +89,19 @@ def test_not_a_number_spoils_its_row_alone(library):
     numpy.testing.assert_array_equal(y[rest], a[rest].dot(signs))
 
 
+@pytest.mark.parametrize('value', [numpy.nan, numpy.inf, 0, .5, -2])
+@pytest.mark.parametrize('how', ['rows', 'columns'])
+def test_others_than_signs_are_multiplied(library, value, how):
+    a = numpy.random.randint(-9, 10, (7, 70)).astype('f')
+    for place in ((0, 0), (69, 99), (33, 64)):
+        others = signs_of((70, 100))
+        others[place] = value
+        others = laid_out(others, how)
+        with numpy.errstate(invalid='ignore'):
+            numpy.testing.assert_array_equal(
+                sign_product.sign_product(a, others), a.dot(others))
+
+
 @pytest.mark.parametrize('n_threads', [1, 2, 3, 16])
 def test_threads_do_not_change_a_bit(library, n_threads):
     a, signs = numpy.random.normal(size=(29, 300)).astype('f'), signs_of(

@@ -49,6 +49,7 @@ def test_state_of_another_shape(cls):
     optimizer = cls().setup(link)
     link.cleargrads()
     link.W.grad = numpy.ones((300, 400), 'f')
+    optimizer.update()
     for name in link.W.update_rule.state:
         link.W.update_rule.state[name] = numpy.zeros((3, 4), 'f')
     with pytest.raises(ValueError, match='broadcast'):
