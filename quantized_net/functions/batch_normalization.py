@@ -8,6 +8,7 @@ from chainer import functions as F
 from chainer.functions.normalization import (
     batch_normalization as chainer_normalization)
 
+from quantized_net.functions import plain
 from quantized_net.kernels import batch_normalization as kernels
 
 
@@ -80,7 +81,7 @@ def batch_normalization(x, gamma, beta, eps=2e-5, running_mean=None,
         y = \\max(y, 0) \\; [\\text{relu}]
 
     The first arguments are Chainer's, and so are the results, but for
-    rounding.
+    rounding; in float16 the sums are float32's, which do not overflow.
 
     Args:
         x (~chainer.Variable): Shape (N, C) or (N, C, H, W) for the faster
@@ -104,6 +105,9 @@ def batch_normalization(x, gamma, beta, eps=2e-5, running_mean=None,
             x.size > gamma.size):
         return _BatchNormalization(
             eps, running_mean, running_var, decay, relu).apply(inputs)[0]
+    if x.dtype == gamma.dtype == numpy.float16:
+        # what Chainer sums in the type of gamma
+        gamma, beta = [F.cast(v, numpy.float32) for v in (gamma, beta)]
     y = F.batch_normalization(
         x, gamma, beta, eps=eps, running_mean=running_mean,
         running_var=running_var, decay=decay, axis=axis)
@@ -128,9 +132,8 @@ def fixed_batch_normalization(x, gamma, beta, mean, var, eps=2e-5, axis=None,
 
 def _are_plain(axis, inputs, *statistics):
     """Whether these are arrays that the kernels take, of matching shapes."""
-    inputs = [getattr(a, 'array', a) for a in inputs]
-    images, vectors = inputs[:1] + inputs[3:], inputs[1:3] + [
-        a for a in statistics if a is not None]
+    images, vectors = inputs[:1] + inputs[3:], inputs[1:3] + tuple(
+        a for a in statistics if a is not None)
     x = images[0]
     if axis is not None:
         axis = [axis] if isinstance(axis, int) else list(axis)
@@ -138,8 +141,7 @@ def _are_plain(axis, inputs, *statistics):
         x.ndim in (2, 4) and axis in (None, [0] + list(range(2, x.ndim)))
         and all(a.shape == x.shape for a in images)
         and all(a.shape == x.shape[1:2] for a in vectors)
-        and all(type(a) is numpy.ndarray and a.size and a.dtype == x.dtype
-                and a.dtype.char in 'fd' for a in images + vectors))
+        and plain.are_plain(*images, *vectors))
 
 
 def _add_and_relu(y, residual, relu):

@@ -4,14 +4,10 @@ import chainer
 from chainer import functions as F
 from chainer import utils
 from chainer.functions.connection import linear
-import numpy
 
+from quantized_net.functions import plain
+from quantized_net.functions import sums
 from quantized_net.kernels import sign_product
-
-
-def _are_plain(*arrays):
-    return all(type(a) is numpy.ndarray and a.dtype == arrays[0].dtype
-               for a in arrays)
 
 
 class _BinaryLinear(linear.LinearFunction):
@@ -21,7 +17,7 @@ class _BinaryLinear(linear.LinearFunction):
         self.binary_input = binary_input
 
     def forward(self, inputs):
-        if not _are_plain(*inputs):
+        if not plain.are_plain(*inputs):
             return super(_BinaryLinear, self).forward(inputs)
         self.retain_inputs((0, 1))
         x, W = inputs[:2]
@@ -43,14 +39,14 @@ class _BinaryLinear(linear.LinearFunction):
             gW, = node(W.dtype).apply((x, gy))
             gradients.append(F.cast(gW, W.dtype))
         if 2 in indexes:
-            gradients.append(F.sum(gy, axis=0))
+            gradients.append(sums.sum_in_float32(gy, axis=0))
         return gradients
 
 
 class _GradientX(linear.LinearGradData):
 
     def forward(self, inputs):
-        if not _are_plain(*inputs):
+        if not plain.are_plain(*inputs):
             return super(_GradientX, self).forward(inputs)
         self.retain_inputs((0, 1))
         W, gy = inputs
@@ -60,7 +56,7 @@ class _GradientX(linear.LinearGradData):
 class _GradientW(linear.LinearGradWeight):
 
     def forward(self, inputs):
-        if not _are_plain(*inputs):
+        if not plain.are_plain(*inputs):
             return super(_GradientW, self).forward(inputs)
         self.retain_inputs((0, 1))
         x, gy = inputs
@@ -72,8 +68,8 @@ def binary_linear(x, W, b=None, n_batch_axes=1, binary_input=False):
 
     With AVX-512 its products take less than half of the time.  The results
     are Chainer's, but for rounding; exactly so where the input is binary,
-    too.  That the values are -1 and +1 is taken on trust: for others the
-    result is undefined.
+    too.  Other values than -1 and +1, NaN among them, are multiplied, as
+    Chainer does.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Input, shape

@@ -1,20 +1,13 @@
 """Chainer's two-dimensional convolution on our kernels."""
 
-import numpy
-
 from chainer import function_node
 from chainer import functions as F
 from chainer.functions.connection import convolution_2d as chainer_convolution
 from chainer.functions.connection import deconvolution_2d
 
+from quantized_net.functions import plain
 from quantized_net.kernels import addition
 from quantized_net.kernels import convolution
-
-
-def _are_plain(*arrays):
-    return all(
-        type(a) is numpy.ndarray and a.dtype == arrays[0].dtype
-        and a.dtype.char in 'fd' and a.size for a in arrays)
 
 
 def _geometry(node, kernel):
@@ -25,8 +18,10 @@ def _geometry(node, kernel):
 
 class _Convolution2D(chainer_convolution.Convolution2DFunction):
 
+    exact = False
+
     def forward_cpu(self, inputs):
-        if (self.cudnn_fast or not _are_plain(*inputs)
+        if (self.cudnn_fast or not plain.are_plain(*inputs)
                 or len(inputs[1]) % self.groups):
             return super(_Convolution2D, self).forward_cpu(inputs)
         self._check_input_layouts_all_standard()
@@ -35,12 +30,12 @@ class _Convolution2D(chainer_convolution.Convolution2DFunction):
         return convolution.convolution(
             x, W, inputs[2] if len(inputs) == 3 else None,
             _geometry(self, W.shape[2:]),
-            self._get_out_size(x.shape, W.shape)),
+            self._get_out_size(x.shape, W.shape), self.exact),
 
     def backward(self, indexes, grad_outputs):
         x, W = self.get_retained_inputs()
         gy, = grad_outputs
-        if not _are_plain(x.array, W.array, gy.array):
+        if not plain.are_plain(x, W, gy):
             return super(_Convolution2D, self).backward(indexes, grad_outputs)
         gradients = []
         if 0 in indexes:
@@ -88,26 +83,41 @@ class _AddTo(function_node.FunctionNode):
 
 
 def convolution_2d(x, W, b=None, stride=1, pad=0, cover_all=False,
-                   residual=None, **kwargs):
+                   residual=None, *, exact=False, **kwargs):
     """:func:`chainer.functions.convolution_2d`, faster on the CPU.
 
     The arguments are Chainer's (``dilate`` and ``groups`` among them), but
-    for ``residual``, a :class:`~chainer.Variable` that is added to the
-    output; and so are the results, but for rounding.  In memory the output
-    is channels-last; its shape is (N, O, H', W') as ever.
+    for ``residual`` and ``exact``; and so are the results, but for rounding.
+    In memory the output is channels-last; its shape is (N, O, H', W') as
+    ever.
 
     Kernels of 3x3 and 5x5 that move by one, over channels in whole vectors,
     take 4 and 2.8 times fewer multiplications by Winograd's F(4x4, 3x3) and
     F(2x2, 5x5) (arXiv:1509.09308): the errors are some 2e-6 of the outputs'
-    standard deviation, instead of 3e-7, and a NaN spoils all outputs of its
-    tile.
+    standard deviation, instead of 3e-7, and a NaN or an infinity makes all
+    outputs of its tile NaN or infinite, those that do not see it among them
+    (as a weight, all outputs of its channel).
+
+    Args:
+        x (~chainer.Variable): Input, shape (N, C, H, W).
+        W (~chainer.Variable): Weight, shape (O, C / groups, kH, kW).
+        b (~chainer.Variable or None): Bias, shape (O,).
+        stride, pad (int or pair of ints), cover_all (bool): As in Chainer.
+        residual (~chainer.Variable): Added to the output.
+        exact (bool): Whether the output of whole numbers is exact, before
+            the bias, as long as it is below :math:`2^{24}`: for signs, and
+            other small codes, on both sides.  It leaves Winograd's way out.
+            The gradients are as without it.
+
+    Returns:
+        ~chainer.Variable: Output, shape (N, O, H', W').
 
     """
     node = _Convolution2D(stride, pad, cover_all, **kwargs)
+    node.exact = exact
     y, = node.apply((x, W) if b is None else (x, W, b))
     if residual is None:
         return y
-    if y.shape == residual.shape and _are_plain(
-            y.array, getattr(residual, 'array', residual)):
+    if y.shape == residual.shape and plain.are_plain(y, residual):
         return _AddTo().apply((y, residual))[0]
     return y + residual

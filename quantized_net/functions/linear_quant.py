@@ -1,10 +1,7 @@
 """Uniform quantization to multiples of a step."""
 
-import numpy
-
-from chainer.backends import cuda
-
 from quantized_net.functions import straight_through
+from quantized_net.kernels import linear_quant as kernels
 
 
 class _LinearQuant(straight_through.StraightThroughFunction):
@@ -19,26 +16,8 @@ class _LinearQuant(straight_through.StraightThroughFunction):
         self.low = low
         self.high = high
 
-    def forward_cpu(self, inputs):
-        x, = inputs
-        step, low, high = [
-            x.dtype.type(v) for v in (self.step, self.low, self.high)]
-        y = numpy.divide(x, step, out=numpy.empty_like(x))
-        numpy.rint(y, out=y)
-        y *= step
-        return numpy.clip(y, low, high, out=y),
-
-    def forward_gpu(self, inputs):
-        x, = inputs
-        # comparisons, not fmin and fmax: NaN stays NaN as in NumPy
-        return cuda.elementwise(
-            'T x, T step, T low, T high', 'T y',
-            '''
-            T r = (T)rint(x / step) * step;
-            y = r < low ? low : (r > high ? high : r);
-            ''', 'quantized_net_linear_quant')(
-                x, *[x.dtype.type(v)
-                     for v in (self.step, self.low, self.high)]),
+    def quantize(self, x):
+        return kernels.to_steps(x, self.step, self.low, self.high)
 
 
 def linear_quant(x, step, low=-1.0, high=1.0, clip_value=1.0):
@@ -50,9 +29,10 @@ def linear_quant(x, step, low=-1.0, high=1.0, clip_value=1.0):
                          \\text{low}, \\text{high})
 
     The gradient passes straight through where :math:`|x| \\leq`
-    ``clip_value``.  Half a step is rounded to the even multiple; NaN stays
-    NaN.  The paper calls the step "bitwidth"; for b bits on [-1, 1) the step
-    is :math:`2^{1-b}` and ``high`` is one step below 1.
+    ``clip_value``.  Half a step is rounded to the even multiple; an infinity
+    becomes its bound, NaN stays NaN.  The paper calls the step
+    "bitwidth"; for b bits on [-1, 1) the step is :math:`2^{1-b}` and ``high``
+    is one step below 1.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Floats, any shape.

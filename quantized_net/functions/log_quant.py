@@ -1,9 +1,5 @@
 """Quantization to powers of two."""
 
-import numpy
-
-from chainer.backends import cuda
-
 from quantized_net.functions import straight_through
 from quantized_net.kernels import powers_of_two
 
@@ -27,27 +23,13 @@ def ap2(x):
     Returns:
         :ref:`ndarray`: Same shape and dtype as ``x``.
 
+    Raises:
+        TypeError: If ``x`` holds other numbers.
+
     .. seealso:: Courbariaux et al., arXiv:1602.02830, algorithm 3.
 
     """
-    if isinstance(x, numpy.ndarray):
-        uint, carry, keep = powers_of_two.constants(x.dtype)
-        y = numpy.array(x, order='C')
-        bits = y.view(uint)
-        bits += carry
-        bits &= keep
-        is_finite = numpy.isfinite(x)
-        if not is_finite.all():
-            numpy.copyto(y, x, where=~is_finite)
-        return y
-    _, carry, keep = powers_of_two.constants(x.dtype)
-    return cuda.elementwise(
-        'T x, U carry, U keep', 'T y',
-        '''
-        U bits = *reinterpret_cast<const U*>(&x);
-        bits = (U)(bits + carry) & keep;
-        y = isfinite((double)x) ? *reinterpret_cast<const T*>(&bits) : x;
-        ''', 'quantized_net_ap2')(x, carry, keep)
+    return powers_of_two.to_powers_of_two(x, float('inf'))
 
 
 class _LogQuant(straight_through.StraightThroughFunction):
@@ -60,20 +42,12 @@ class _LogQuant(straight_through.StraightThroughFunction):
         self.min_exponent = min_exponent
         self.max_exponent = max_exponent
 
-    def forward(self, inputs):
-        x, = inputs
-        if self.clip_value is not None:
-            self.retain_inputs((0,))
-        largest = 2.0 ** self.max_exponent
-        if isinstance(x, numpy.ndarray):
-            y = powers_of_two.to_powers_of_two(x, largest)
-        else:
-            # the bound is a power of two, so it may be applied first
-            y = ap2(x.clip(-largest, largest))
+    def quantize(self, x):
+        y = powers_of_two.to_powers_of_two(x, 2.0 ** self.max_exponent)
         if self.min_exponent is not None:
             # an underflow becomes 0; NaN stays NaN
             y *= ~(abs(y) < x.dtype.type(2.0 ** self.min_exponent))
-        return y,
+        return y
 
 
 def log_quant(x, min_exponent=None, max_exponent=0, clip_value=1.0):
@@ -85,7 +59,8 @@ def log_quant(x, min_exponent=None, max_exponent=0, clip_value=1.0):
                          2^{\\text{max\\_exponent}})
 
     The gradient passes straight through where :math:`|x| \\leq`
-    ``clip_value``.  For the boundary see :func:`ap2`.
+    ``clip_value``.  For the boundary see :func:`ap2`; an infinity becomes the
+    largest power.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Floats, any shape.

@@ -16,6 +16,8 @@ import chainer
 from chainer.functions.connection import convolution_2d
 from chainer.functions.connection import linear
 
+from quantized_net.functions import sums
+
 
 class _Linear(linear.LinearFunction):
 
@@ -36,7 +38,7 @@ class _Linear(linear.LinearFunction):
                 (self.quantizer(x), gq))
             ret.append(chainer.functions.cast(gW, W.dtype))
         if 2 in indexes:
-            ret.append(chainer.functions.sum(gy, axis=0))
+            ret.append(sums.sum_in_float32(gy, axis=0))
         return ret
 
 
@@ -61,7 +63,7 @@ class _Convolution2D(convolution_2d.Convolution2DFunction):
                 self, W.shape, W.dtype, None).apply((self.quantizer(x), gq))
             ret.append(gW)
         if 2 in indexes:
-            ret.append(chainer.functions.sum(gy, axis=(0, 2, 3)))
+            ret.append(sums.sum_in_float32(gy, axis=(0, 2, 3)))
         return ret
 
 

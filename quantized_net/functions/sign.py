@@ -1,8 +1,6 @@
 """Binarization to -1 and +1, deterministic and stochastic."""
 
-import numpy
-
-from chainer.backends import cuda
+from chainer import backend
 
 from quantized_net.functions import straight_through
 from quantized_net.kernels import straight_through as kernels
@@ -10,30 +8,15 @@ from quantized_net.kernels import straight_through as kernels
 
 class _Sign(straight_through.StraightThroughFunction):
 
-    def forward_cpu(self, inputs):
-        x, = inputs
-        return kernels.sign(x),
-
-    def forward_gpu(self, inputs):
-        x, = inputs
-        return cuda.elementwise(
-            'T x', 'T y', 'y = x >= (T)0 ? 1 : -1',
-            'quantized_net_sign')(x),
+    def quantize(self, x):
+        return kernels.sign(x)
 
 
 class _StochasticSign(straight_through.StraightThroughFunction):
 
-    def forward_cpu(self, inputs):
-        x, = inputs
-        u = numpy.random.random_sample(x.shape)
-        return kernels.codes_to_signs(2 * u - 1 < x, x.dtype),
-
-    def forward_gpu(self, inputs):
-        x, = inputs
-        u = cuda.cupy.random.random_sample(x.shape)
-        return cuda.elementwise(
-            'T x, float64 u', 'T y', 'y = 2 * u - 1 < (double)x ? 1 : -1',
-            'quantized_net_stochastic_sign')(x, u),
+    def quantize(self, x):
+        xp = backend.get_array_module(x)
+        return kernels.stochastic_sign(x, xp.random.random_sample(x.shape))
 
 
 def sign(x, clip_value=1.0):
@@ -47,8 +30,8 @@ def sign(x, clip_value=1.0):
             \\frac{\\partial L}{\\partial y} & |x| \\leq \\text{clip\\_value}
             \\\\ 0 & \\text{otherwise} \\end{cases}
 
-    On the boundary: 0 and -0.0 become +1 (there is no zero in the range),
-    NaN becomes -1 and its gradient is 0.
+    On the boundary: 0 and -0.0 become +1 (there is no zero in the range), an
+    infinity its sign; NaN stays NaN and its gradient is 0.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Floats, any shape.
@@ -78,7 +61,7 @@ def stochastic_sign(x, clip_value=1.0):
         P(y = +1) = \\sigma(x) = \\text{clip}((x + 1) / 2, 0, 1)
 
     The gradient is that of :func:`sign`.  The draws come from NumPy's or
-    CuPy's global random state; NaN becomes -1.
+    CuPy's global random state; NaN stays NaN.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Floats, any shape.

@@ -1,6 +1,5 @@
 """The straight-through estimator that the quantizing functions share."""
 
-from chainer.backends import cuda
 from chainer import function_node
 from chainer.utils import type_check
 
@@ -11,8 +10,8 @@ class StraightThroughFunction(function_node.FunctionNode):
 
     """A function of one array whose derivative is taken as an indicator.
 
-    Subclasses write the forward.  The gradient is that of the hard tanh,
-    scaled to ``clip_value``:
+    Subclasses write ``quantize(x)``, of an array.  The gradient is that
+    of the hard tanh, scaled to ``clip_value``:
 
     .. math::
 
@@ -37,7 +36,7 @@ class StraightThroughFunction(function_node.FunctionNode):
     def forward(self, inputs):
         if self.clip_value is not None:
             self.retain_inputs((0,))
-        return super(StraightThroughFunction, self).forward(inputs)
+        return self.quantize(inputs[0]),
 
     def backward(self, indexes, gys):
         if self.clip_value is None:
@@ -54,16 +53,8 @@ class _StraightThroughGrad(function_node.FunctionNode):
         self.x = x
         self.clip_value = clip_value
 
-    def forward_cpu(self, inputs):
-        gy, = inputs
-        return kernels.pass_inside(self.x, gy, self.clip_value),
-
-    def forward_gpu(self, inputs):
-        gy, = inputs
-        return cuda.elementwise(
-            'T x, T gy, T c', 'T gx', 'gx = gy * (T)(abs(x) <= c)',
-            'quantized_net_straight_through')(
-                self.x, gy, gy.dtype.type(self.clip_value)),
+    def forward(self, inputs):
+        return kernels.pass_inside(self.x, inputs[0], self.clip_value),
 
     def backward(self, indexes, ggxs):
         return _StraightThroughGrad(self.x, self.clip_value).apply(ggxs)

@@ -2,9 +2,7 @@
 
 import numpy
 
-import chainer
 from chainer import backend
-from chainer.backends import cuda
 from chainer import function_node
 from chainer.utils import type_check
 
@@ -25,21 +23,10 @@ class _Ternary(function_node.FunctionNode):
             W.dtype.kind == 'f', Wp.dtype == W.dtype, Wn.dtype == W.dtype,
             Wp.ndim == 0, Wn.ndim == 0)
 
-    def forward_cpu(self, inputs):
+    def forward(self, inputs):
         self.retain_inputs((1, 2))
         W, Wp, Wn = inputs
         y, self.codes = kernels.ternary(W, self.delta, Wp, Wn)
-        return y,
-
-    def forward_gpu(self, inputs):
-        self.retain_inputs((1, 2))
-        W, Wp, Wn = inputs
-        y, self.codes = cuda.elementwise(
-            'T W, T delta, T Wp, T Wn', 'T y, int8 code',
-            '''
-            code = W > delta ? 1 : (W < -delta ? -1 : 0);
-            y = code > 0 ? Wp : (code < 0 ? -Wn : (T)0);
-            ''', 'quantized_net_ternary')(W, self.delta, Wp, Wn)
         return y,
 
     def backward(self, indexes, gys):
@@ -56,38 +43,20 @@ class _TernaryGrad(function_node.FunctionNode):
         self.gradient_of_Wn = gradient_of_Wn
         self.reduction = reduction
 
-    def forward_cpu(self, inputs):
+    def forward(self, inputs):
         g, Wp, Wn = inputs
-        codes = self.codes
+        codes, xp = self.codes, backend.get_array_module(g)
         gW, over_p, over_n = kernels.ternary_gradient(g, codes, Wp, Wn)
-        n_p = n_n = 1
-        if self.reduction == 'mean':
-            n_p = max(int(numpy.count_nonzero(codes > 0)), 1)
-            n_n = max(int(numpy.count_nonzero(codes < 0)), 1)
-        return (gW, numpy.asarray(over_p / n_p, g.dtype),
-                numpy.asarray(self._sign() * over_n / n_n, g.dtype))
-
-    def forward_gpu(self, inputs):
-        g, Wp, Wn = inputs
-        codes = self.codes
-        gW = cuda.elementwise(
-            'T g, int8 code, T Wp, T Wn', 'T gW',
-            'gW = g * (code > 0 ? Wp : (code < 0 ? Wn : (T)1))',
-            'quantized_net_ternary_grad')(g, codes, Wp, Wn)
-        over_p = cuda.reduce(
-            'T g, int8 code', 'T s', 'code > 0 ? g : (T)0', 'a + b',
-            's = a', '0', 'quantized_net_ternary_sum_p')(g, codes)
-        over_n = cuda.reduce(
-            'T g, int8 code', 'T s', 'code < 0 ? g : (T)0', 'a + b',
-            's = a', '0', 'quantized_net_ternary_sum_n')(g, codes)
+        if self.gradient_of_Wn == 'true':
+            over_n = -over_n
         if self.reduction == 'mean':
             # counts stay on the device
-            over_p /= (codes > 0).sum().clip(1, None).astype(g.dtype)
-            over_n /= (codes < 0).sum().clip(1, None).astype(g.dtype)
-        return gW, over_p, over_n * g.dtype.type(self._sign())
-
-    def _sign(self):
-        return 1 if self.gradient_of_Wn == 'paper_eq7' else -1
+            over_p, over_n = [
+                total / xp.maximum(xp.count_nonzero(of_it), 1)
+                for total, of_it in ((over_p, codes > 0),
+                                     (over_n, codes < 0))]
+        return (gW,) + tuple(
+            xp.asarray(total).astype(g.dtype) for total in (over_p, over_n))
 
     def backward(self, indexes, ggs):
         raise NotImplementedError(
@@ -99,6 +68,8 @@ def max_threshold(W, t=0.05):
 
     .. math:: \\Delta = t \\cdot \\max |W|
 
+    On the boundary: 0 of no weights; not finite where a weight is not.
+
     Args:
         W (:ref:`ndarray`): Latent weights.
         t (float): In (0, 1).
@@ -106,17 +77,20 @@ def max_threshold(W, t=0.05):
     Returns:
         :ref:`ndarray`: Of shape (), on the device of ``W``.
 
+    Raises:
+        TypeError: If the weights are no floats.
+
     .. seealso:: arXiv:1612.01064, eq. 9.
 
     """
-    if isinstance(W, numpy.ndarray):
-        return kernels.largest_magnitude(W) * W.dtype.type(t)
-    return backend.get_array_module(W).maximum(
-        W.max(), -W.min()) * W.dtype.type(t)
+    _check_floats(W)
+    return kernels.largest_magnitude(W) * W.dtype.type(t)
 
 
 def quantile_threshold(W, sparsity):
     """The threshold that makes a share of the weights zero.
+
+    On the boundary: 0 of no weights; NaN counts as the largest of all.
 
     Args:
         W (:ref:`ndarray`): Latent weights.
@@ -127,9 +101,13 @@ def quantile_threshold(W, sparsity):
     Returns:
         :ref:`ndarray`: Of shape (), on the device of ``W``.
 
+    Raises:
+        TypeError: If the weights are no floats.
+
     .. seealso:: arXiv:1612.01064, section 4 (constant sparsity).
 
     """
+    _check_floats(W)
     xp = backend.get_array_module(W)
     n = int(round(sparsity * W.size))
     if n == 0:
@@ -160,7 +138,10 @@ def ternary(W, Wp, Wn, delta, gradient_of_Wn='true', reduction='sum'):
     authors' code differentiates rightly; ``gradient_of_Wn='paper_eq7'`` is
     what the paper prints.
 
-    On the boundary: :math:`|W| = \\Delta` is zero, NaN is zero.
+    On the boundary: :math:`|W| = \\Delta` is zero; a weight that is NaN or
+    infinite becomes NaN, and all do where :math:`\\Delta` is.  The gradient
+    of such a weight is that of its case, NaN's that of zero.  The sums are
+    float64's, whatever the dtype.
 
     Args:
         W (~chainer.Variable): Latent weights, any shape.
@@ -196,6 +177,9 @@ def twn(W, threshold=0.7, per_filter=False):
 
     The gradient passes straight through to W.
 
+    On the boundary: :math:`|W| = \\Delta` is zero; where a weight is NaN or
+    infinite, all that share its scale become NaN.
+
     Args:
         W (~chainer.Variable): Latent weights, any shape.
         threshold (float): Factor of the mean magnitude; 0.7 in the paper,
@@ -209,41 +193,59 @@ def twn(W, threshold=0.7, per_filter=False):
     .. seealso:: Li et al., arXiv:1605.04711, eq. 3 to 6.
 
     """
-    W = chainer.as_variable(W)
-    codes, alpha = twn_codes(W.array, threshold, per_filter)
-    quantized = codes.astype(W.dtype) * alpha
-    return _StraightThrough(quantized).apply((W,))[0]
+    return _TWN(threshold, per_filter).apply((W,))[0]
 
 
 def twn_codes(W, threshold=0.7, per_filter=False):
     """Codes -1, 0 and 1 (int8) and the scales of :func:`twn`.
 
     The scales have the shape (), or (O, 1, ...) for each filter; that of a
-    filter with nothing above the threshold is 0.
+    filter with nothing above the threshold is 0, and that of one with a NaN
+    or an infinity NaN.  Sums are float32's, or float64's for float64.
+
+    Raises:
+        TypeError: If the weights are no floats.
+
     """
+    _check_floats(W)
     xp = backend.get_array_module(W)
     axis = tuple(range(1, W.ndim)) if per_filter else None
-    magnitude = xp.abs(W)
-    delta = magnitude.mean(axis=axis, keepdims=per_filter) * W.dtype.type(
-        threshold)
+    magnitude = xp.abs(W.astype(
+        numpy.promote_types(W.dtype, numpy.float32), copy=False))
+    n = W.size // len(W) if per_filter and len(W) else W.size
+    delta = magnitude.sum(axis=axis, keepdims=per_filter) / max(n, 1) * (
+        magnitude.dtype.type(threshold))
     above = magnitude > delta
     count = above.sum(axis=axis, keepdims=per_filter)
-    alpha = (magnitude * above).sum(
-        axis=axis, keepdims=per_filter) / xp.maximum(count, 1).astype(W.dtype)
-    codes = above * xp.sign(W).astype(xp.int8)
-    return codes, xp.asarray(alpha, W.dtype)
+    total = xp.where(above, magnitude, 0).sum(axis=axis, keepdims=per_filter)
+    alpha = total / xp.maximum(count, 1).astype(total.dtype)
+    alpha = xp.where(xp.isfinite(delta), alpha, numpy.nan)
+    codes = (above & (W > 0)).astype(numpy.int8)
+    codes -= above & (W < 0)
+    return codes, xp.asarray(alpha).astype(W.dtype)
 
 
-class _StraightThrough(function_node.FunctionNode):
+class _TWN(function_node.FunctionNode):
 
-    """Gives an array that was made of its input; passes the gradient."""
+    """Passes the gradient straight through."""
 
-    def __init__(self, y):
-        self.y = y
+    def __init__(self, threshold, per_filter):
+        self.threshold = threshold
+        self.per_filter = per_filter
+
+    def check_type_forward(self, in_types):
+        type_check._argname(in_types, ('W',))
+        type_check.expect(in_types[0].dtype.kind == 'f')
 
     def forward(self, inputs):
-        y, self.y = self.y, None
-        return y,
+        W, = inputs
+        codes, alpha = twn_codes(W, self.threshold, self.per_filter)
+        return codes.astype(W.dtype) * alpha,
 
     def backward(self, indexes, gys):
         return gys
+
+
+def _check_floats(W):
+    if W.dtype.kind != 'f':
+        raise TypeError('weights have to be floats, not %s' % W.dtype)

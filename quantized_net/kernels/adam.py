@@ -4,8 +4,8 @@ import numpy
 
 from quantized_net.kernels import native
 
-# Elements of a block: four arrays of them and a scratch array fit the
-# second-level cache of today's processors.
+# Elements of a block: four arrays of them and what is computed of them fit
+# the second-level cache of today's processors.
 _BLOCK = 1 << 15
 
 
@@ -22,8 +22,8 @@ def adam_update(x, g, m, v, one_minus_beta1, one_minus_beta2, eps, alpha_t,
     The result is that of Chainer's update to the last bit.
 
     Args:
-        x, g, m, v (numpy.ndarray): Parameter, gradient and moments: all
-            float32 or all float64, C-contiguous, of one shape.
+        x, g, m, v (numpy.ndarray): Parameter, gradient and moments, of one
+            shape; the compiled form takes float32, C-contiguous.
         one_minus_beta1, one_minus_beta2, eps, alpha_t, eta (float): As in
             :class:`chainer.optimizers.Adam`; ``alpha_t`` with its bias
             correction.
@@ -32,38 +32,24 @@ def adam_update(x, g, m, v, one_minus_beta1, one_minus_beta2, eps, alpha_t,
 
     """
     scalars = one_minus_beta1, one_minus_beta2, eps, alpha_t, eta
-    library = native.library()
-    if library is not None and x.dtype == numpy.float32:
-        call(library, x, g, m, v, *scalars)
-    else:
+    if not native.call('adam', x, g, m, v, x.size, *scalars):
         reference(x, g, m, v, *scalars)
-
-
-def call(library, x, g, m, v, *scalars):
-    """The compiled form."""
-    library.quantized_net_adam(
-        *[a.ctypes.data for a in (x, g, m, v)], x.size, *scalars)
 
 
 def reference(x, g, m, v, one_minus_beta1, one_minus_beta2, eps, alpha_t,
               eta):
     """The NumPy form, in blocks that stay in the cache."""
-    x, g, m, v = [a.reshape(-1) for a in (x, g, m, v)]
-    scratch = numpy.empty(min(x.size, _BLOCK), x.dtype)
-    for start in range(0, x.size, _BLOCK):
-        block = slice(start, start + _BLOCK)
-        x_, g_, m_, v_ = x[block], g[block], m[block], v[block]
-        t = scratch[:x_.size]
-        numpy.subtract(g_, m_, out=t)
-        t *= one_minus_beta1
-        m_ += t
-        numpy.multiply(g_, g_, out=t)
-        t -= v_
-        t *= one_minus_beta2
-        v_ += t
-        numpy.sqrt(v_, out=t)
-        t += eps
-        numpy.divide(alpha_t, t, out=t)
-        t *= m_
-        t *= eta
-        x_ -= t
+    for x_, g_, m_, v_ in _blocks(x, g, m, v):
+        m_ += one_minus_beta1 * (g_ - m_)
+        v_ += one_minus_beta2 * (g_ * g_ - v_)
+        x_ -= eta * (alpha_t / (numpy.sqrt(v_) + eps) * m_)
+
+
+def _blocks(*arrays):
+    """The arrays, or their blocks where they can be flat without a copy."""
+    if not all(a.flags.c_contiguous and a.shape == arrays[0].shape
+               for a in arrays):
+        return [arrays]
+    flat = [a.reshape(-1) for a in arrays]
+    return [[a[start:start + _BLOCK] for a in flat]
+            for start in range(0, flat[0].size, _BLOCK)]

@@ -12,9 +12,9 @@ def add_to(y, x):
         x (numpy.ndarray): Likewise; of any strides.
 
     """
-    if native.takes(y, x) and y.transpose(0, 2, 3, 1).flags.c_contiguous:
-        native.call('add', y, layout.channels_last(x), y.size)
-    else:
+    last = y.transpose(0, 2, 3, 1)
+    if not (native.takes(y, x) and last.flags.c_contiguous and native.call(
+            'add', last, layout.channels_last(x), y.size)):
         reference(y, x)
 
 

@@ -16,12 +16,13 @@ def moments(x):
         tuple: Two arrays of shape (C,).
 
     """
-    if not native.takes(x):
-        return moments_reference(x)
-    x = _rows(x)
-    mean, variance = numpy.empty((2, x.shape[-1]), numpy.float32)
-    native.call('channel_moments', x, _n(x), x.shape[-1], mean, variance)
-    return mean, variance
+    if native.takes(x):
+        rows = _rows(x)
+        mean, variance = numpy.empty((2, rows.shape[-1]), numpy.float32)
+        if native.call('channel_moments', rows, _n(rows), rows.shape[-1],
+                       mean, variance):
+            return mean, variance
+    return moments_reference(x)
 
 
 def normalize(x, center, scale, shift, residual=None, relu=False):
@@ -36,17 +37,16 @@ def normalize(x, center, scale, shift, residual=None, relu=False):
         numpy.ndarray: Same shape as ``x``.
 
     """
-    if not native.takes(x, center, scale, shift, residual):
-        return normalize_reference(x, center, scale, shift, residual, relu)
-    y = _empty(x.shape)
-    rows = _rows(x)
-    center, scale, shift = [
-        numpy.ascontiguousarray(a) for a in (center, scale, shift)]
-    native.call(
-        'batch_normalization', rows,
-        None if residual is None else _rows(residual), _n(rows),
-        rows.shape[-1], center, scale, shift, int(relu), y)
-    return y
+    if native.takes(x, center, scale, shift, residual):
+        y, rows = _empty(x.shape), _rows(x)
+        channels = [
+            numpy.ascontiguousarray(a) for a in (center, scale, shift)]
+        if native.call(
+                'batch_normalization', rows,
+                None if residual is None else _rows(residual), _n(rows),
+                rows.shape[-1], *channels, bool(relu), _rows(y)):
+            return y
+    return normalize_reference(x, center, scale, shift, residual, relu)
 
 
 def gradients(x, gy, mean, inv_std, gamma, beta=None, added=None):
@@ -64,20 +64,18 @@ def gradients(x, gy, mean, inv_std, gamma, beta=None, added=None):
         tuple: Gradients of ``x``, ``gamma`` and ``beta``.
 
     """
-    if not native.takes(x, gy, mean, inv_std, gamma, beta, added):
-        return gradients_reference(
-            x, gy, mean, inv_std, gamma, beta, added)
-    gx = _empty(x.shape)
-    rows = _rows(x)
-    mean, inv_std, gamma, beta = [
-        None if a is None else numpy.ascontiguousarray(a)
-        for a in (mean, inv_std, gamma, beta)]
-    ggamma, gbeta = numpy.empty((2, len(gamma)), numpy.float32)
-    native.call(
-        'batch_normalization_gradient', rows, _rows(gy),
-        None if added is None else _rows(added), _n(rows), rows.shape[-1],
-        mean, inv_std, gamma, beta, gx, ggamma, gbeta)
-    return gx, ggamma, gbeta
+    if native.takes(x, gy, mean, inv_std, gamma, beta, added):
+        gx, rows = _empty(x.shape), _rows(x)
+        channels = [
+            None if a is None else numpy.ascontiguousarray(a)
+            for a in (mean, inv_std, gamma, beta)]
+        ggamma, gbeta = numpy.empty((2, len(gamma)), numpy.float32)
+        if native.call(
+                'batch_normalization_gradient', rows, _rows(gy),
+                None if added is None else _rows(added), _n(rows),
+                rows.shape[-1], *channels, _rows(gx), ggamma, gbeta):
+            return gx, ggamma, gbeta
+    return gradients_reference(x, gy, mean, inv_std, gamma, beta, added)
 
 
 def _rows(x):

@@ -43,6 +43,7 @@ const struct level *quantized_net_current_level(void);
 struct sizes {
     int64_t n, c_in, h_in, w_in, c_out, h_out, w_out, h_kernel, w_kernel;
     int64_t h_stride, w_stride, h_pad, w_pad, h_dilate, w_dilate, groups;
+    int64_t exact;  /* whether whole numbers give whole numbers */
 };
 
 static inline size_t round_up(size_t n, size_t multiple)

@@ -1,7 +1,6 @@
 """The two-dimensional convolution and its gradients."""
 
 import collections
-import ctypes
 
 import numpy
 
@@ -16,7 +15,7 @@ Geometry = collections.namedtuple(
 _COLUMNS = 1 << 20
 
 
-def convolution(x, W, b, geometry, out_size):
+def convolution(x, W, b, geometry, out_size, exact=False):
     """Cross-correlation, as :func:`chainer.functions.convolution_2d` has it.
 
     Args:
@@ -25,20 +24,27 @@ def convolution(x, W, b, geometry, out_size):
         b (numpy.ndarray or None): Biases, shape (O,).
         geometry (Geometry): Kernel, stride, padding, dilation, groups.
         out_size (tuple): H', W'.
+        exact (bool): Whether sums of whole numbers are exact, as long as
+            they are below :math:`2^{24}`: without Winograd's fractions, the
+            bias last.
 
     Returns:
         numpy.ndarray: Shape (N, O, H', W'), channels-last where compiled.
 
     """
-    if not native.takes(x, W, b):
-        return convolution_reference(x, W, b, geometry, out_size)
-    x = _in_floats(x)
-    y = layout.empty((len(x), len(W)) + tuple(out_size))
-    W = numpy.ascontiguousarray(W)
-    b = None if b is None else numpy.ascontiguousarray(b)
-    native.call('convolution', _sizes(x.shape, y.shape, geometry), x,
-                _strides(x), W, b, y)
-    return y
+    if native.takes(x, W, b):
+        x = _in_floats(x)
+        y = layout.empty((len(x), len(W)) + tuple(out_size))
+        first_bias = None if b is None or exact else (
+            numpy.ascontiguousarray(b))
+        if native.call(
+                'convolution', _sizes(x.shape, y.shape, geometry, exact), x,
+                numpy.ascontiguousarray(W), first_bias,
+                layout.channels_last(y)):
+            if exact and b is not None:
+                y += b[:, None, None]
+            return y
+    return convolution_reference(x, W, b, geometry, out_size)
 
 
 def gradient_x(gy, W, geometry, in_size):
@@ -53,16 +59,16 @@ def gradient_x(gy, W, geometry, in_size):
         numpy.ndarray: Shape (N, C, H, W), channels-last where compiled.
 
     """
-    if not native.takes(gy, W):
-        return gradient_x_reference(gy, W, geometry, in_size)
-    gy = _in_floats(gy)
-    gx = layout.empty(
-        (len(gy), W.shape[1] * geometry.groups) + tuple(in_size))
-    W = numpy.ascontiguousarray(W)
-    native.call('convolution_gradient_x',
-                _sizes(gx.shape, gy.shape, geometry), gy, _strides(gy), W,
-                gx)
-    return gx
+    if native.takes(gy, W):
+        gy = _in_floats(gy)
+        gx = layout.empty(
+            (len(gy), W.shape[1] * geometry.groups) + tuple(in_size))
+        if native.call(
+                'convolution_gradient_x',
+                _sizes(gx.shape, gy.shape, geometry), gy,
+                numpy.ascontiguousarray(W), layout.channels_last(gx)):
+            return gx
+    return gradient_x_reference(gy, W, geometry, in_size)
 
 
 def gradient_W(x, gy, geometry):
@@ -76,31 +82,26 @@ def gradient_W(x, gy, geometry):
         numpy.ndarray: Shape (O, C / groups, kh, kw).
 
     """
-    if not native.takes(x, gy):
-        return gradient_W_reference(x, gy, geometry)
-    x = _in_floats(x)
-    gW = numpy.empty((gy.shape[1], x.shape[1] // geometry.groups)
-                     + tuple(geometry.kernel), numpy.float32)
-    gy_last = layout.channels_last(gy)
-    native.call('convolution_gradient_W',
-                _sizes(x.shape, gy.shape, geometry), x, _strides(x), gy_last,
-                gW)
-    return gW
+    if native.takes(x, gy):
+        x = _in_floats(x)
+        gW = numpy.empty((gy.shape[1], x.shape[1] // geometry.groups)
+                         + tuple(geometry.kernel), numpy.float32)
+        if native.call(
+                'convolution_gradient_W',
+                _sizes(x.shape, gy.shape, geometry), x,
+                layout.channels_last(gy), gW):
+            return gW
+    return gradient_W_reference(x, gy, geometry)
 
 
-def _sizes(in_shape, out_shape, g):
-    values = in_shape + out_shape[1:] + tuple(g.kernel) + tuple(
-        g.stride) + tuple(g.pad) + tuple(g.dilate) + (g.groups,)
-    return (ctypes.c_int64 * 16)(*values)
+def _sizes(in_shape, out_shape, g, exact=False):
+    return in_shape + out_shape[1:] + tuple(g.kernel) + tuple(
+        g.stride) + tuple(g.pad) + tuple(g.dilate) + (g.groups, exact)
 
 
 def _in_floats(x):
     """The array, or a copy where its strides are no whole floats."""
     return x.copy() if any(s % x.itemsize for s in x.strides) else x
-
-
-def _strides(x):
-    return (ctypes.c_ssize_t * 4)(*[s // x.itemsize for s in x.strides])
 
 
 def convolution_reference(x, W, b, geometry, out_size):

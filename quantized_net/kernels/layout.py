@@ -20,11 +20,3 @@ def empty(shape, dtype=numpy.float32):
     """A new array of shape (N, C, H, W) that is channels-last in memory."""
     n, c, h, w = shape
     return numpy.empty((n, h, w, c), dtype).transpose(0, 3, 1, 2)
-
-
-def are_contiguous_floats(*arrays):
-    """Whether they are NumPy's, C-contiguous, and all float32 or float64."""
-    return all(
-        type(a) is numpy.ndarray and a.flags.c_contiguous
-        and a.dtype == arrays[0].dtype and a.dtype.char in 'fd'
-        for a in arrays)

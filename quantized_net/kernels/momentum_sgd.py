@@ -16,23 +16,15 @@ def momentum_sgd_update(x, g, v, lr, momentum, decay, nesterov=False):
     weight decay and update, to the last bit.
 
     Args:
-        x, g, v (numpy.ndarray): Parameter, gradient and velocity: float32 or
-            float64, C-contiguous, of one shape.
+        x, g, v (numpy.ndarray): Parameter, gradient and velocity, of one
+            shape; the compiled form takes float32, C-contiguous.
         lr, momentum, decay (float): :math:`\\eta, \\mu, \\lambda`.
         nesterov (bool): Whether the momentum is Nesterov's.
 
     """
-    if native.takes(x):
-        call(native.library(), x, g, v, lr, momentum, decay, nesterov)
-    else:
+    if not native.call('momentum_sgd', x, g, v, x.size, lr, momentum, decay,
+                       bool(nesterov)):
         reference(x, g, v, lr, momentum, decay, nesterov)
-
-
-def call(library, x, g, v, lr, momentum, decay, nesterov=False):
-    """The compiled form."""
-    library.quantized_net_momentum_sgd(
-        x.ctypes.data, g.ctypes.data, v.ctypes.data, x.size, lr, momentum,
-        decay, nesterov)
 
 
 def reference(x, g, v, lr, momentum, decay, nesterov=False):

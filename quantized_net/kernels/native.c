@@ -5,7 +5,10 @@
    name, and gives the same bits: one rounding for each operation, in the
    reference's order, and no fused multiply-add (-ffp-contract=off).  Long
    arrays go in chunks, which the threads share out; sums are those of the
-   chunks, in their order, whatever the number of threads. */
+   chunks, in their order, whatever the number of threads.
+
+   Every kernel answers 0 where it did its work, -1 where memory lacked.  NaN
+   and infinity are never lost on the way. */
 
 #include "threads.h"
 #include "vectors.h"
@@ -50,13 +53,14 @@ static CLONES void do_sign(void *work, size_t chunk, int worker)
     size_t n = length_of(p->n, chunk);
     (void)worker;
     for (size_t i = 0; i < n; ++i)
-        y[i] = x[i] >= 0 ? 1.f : -1.f;
+        y[i] = x[i] >= 0 ? 1.f : x[i] < 0 ? -1.f : x[i];
 }
 
-void quantized_net_sign(const float *x, float *y, size_t n)
+int quantized_net_sign(const float *x, float *y, size_t n)
 {
     struct pass pass = {.x = x, .y = y, .n = n};
     go_over(do_sign, &pass);
+    return 0;
 }
 
 static CLONES void do_pass_inside(void *work, size_t chunk, int worker)
@@ -69,15 +73,16 @@ static CLONES void do_pass_inside(void *work, size_t chunk, int worker)
     size_t n = length_of(p->n, chunk);
     (void)worker;
     for (size_t i = 0; i < n; ++i)
-        gx[i] = where(fabsf(x[i]) <= bound, gy[i]);
+        gx[i] = gy[i] * where(fabsf(x[i]) <= bound, 1);
 }
 
-void quantized_net_pass_inside(
+int quantized_net_pass_inside(
     const float *x, const float *gy, float *gx, size_t n, float bound)
 {
     struct pass pass = {
         .x = x, .g = gy, .y = gx, .n = n, .scalars = {bound}};
     go_over(do_pass_inside, &pass);
+    return 0;
 }
 
 static CLONES void do_clip(void *work, size_t chunk, int worker)
@@ -93,10 +98,11 @@ static CLONES void do_clip(void *work, size_t chunk, int worker)
     }
 }
 
-void quantized_net_clip(float *x, size_t n, float low, float high)
+int quantized_net_clip(float *x, size_t n, float low, float high)
 {
     struct pass pass = {.y = x, .n = n, .scalars = {low, high}};
     go_over(do_clip, &pass);
+    return 0;
 }
 
 static CLONES void do_add(void *work, size_t chunk, int worker)
@@ -110,10 +116,11 @@ static CLONES void do_add(void *work, size_t chunk, int worker)
         y[i] += x[i];
 }
 
-void quantized_net_add(float *y, const float *x, size_t n)
+int quantized_net_add(float *y, const float *x, size_t n)
 {
     struct pass pass = {.x = x, .y = y, .n = n};
     go_over(do_add, &pass);
+    return 0;
 }
 
 static CLONES void do_adam(void *work, size_t chunk, int worker)
@@ -134,7 +141,7 @@ static CLONES void do_adam(void *work, size_t chunk, int worker)
     }
 }
 
-void quantized_net_adam(
+int quantized_net_adam(
     float *x, const float *g, float *m, float *v, size_t n,
     float one_minus_beta1, float one_minus_beta2, float eps, float alpha_t,
     float eta)
@@ -143,6 +150,7 @@ void quantized_net_adam(
         .y = x, .g = g, .m = m, .v = v, .n = n,
         .scalars = {one_minus_beta1, one_minus_beta2, eps, alpha_t, eta}};
     go_over(do_adam, &pass);
+    return 0;
 }
 
 static CLONES void do_powers_of_two(void *work, size_t chunk, int worker)
@@ -164,11 +172,12 @@ static CLONES void do_powers_of_two(void *work, size_t chunk, int worker)
     }
 }
 
-void quantized_net_powers_of_two(
+int quantized_net_powers_of_two(
     const float *x, float *y, size_t n, float largest)
 {
     struct pass pass = {.x = x, .y = y, .n = n, .scalars = {largest}};
     go_over(do_powers_of_two, &pass);
+    return 0;
 }
 
 static CLONES void do_momentum_sgd(void *work, size_t chunk, int worker)
@@ -190,7 +199,7 @@ static CLONES void do_momentum_sgd(void *work, size_t chunk, int worker)
     }
 }
 
-void quantized_net_momentum_sgd(
+int quantized_net_momentum_sgd(
     float *x, const float *g, float *v, size_t n, float lr, float momentum,
     float decay, int nesterov)
 {
@@ -198,28 +207,31 @@ void quantized_net_momentum_sgd(
         .y = x, .g = g, .v = v, .n = n,
         .scalars = {lr, momentum, decay, nesterov != 0}};
     go_over(do_momentum_sgd, &pass);
+    return 0;
 }
 
 /* Sums stand in SUMS places, which the compiler makes vectors of. */
 #define SUMS 64
 
+/* The largest magnitude.  Bits of numbers without a sign stand in the order of
+   the numbers, infinity above them and NaN above all. */
 CLONES
-float quantized_net_largest_magnitude(const float *restrict x, size_t n)
+int quantized_net_largest_magnitude(const float *x, size_t n, float *result)
 {
-    float largest[SUMS] = {0}, result = 0;
-    size_t i = 0;
-    for (; i + SUMS <= n; i += SUMS)
-        for (size_t j = 0; j < SUMS; ++j) {
-            float a = fabsf(x[i + j]);
-            largest[j] = a > largest[j] ? a : largest[j];
+    int32_t largest[SUMS] = {0}, all = 0;
+    for (size_t i = 0; i < n; i += SUMS) {
+        size_t m = n - i < SUMS ? n - i : SUMS;
+        for (size_t j = 0; j < m; ++j) {
+            int32_t bits;
+            memcpy(&bits, &x[i + j], sizeof bits);
+            bits &= INT32_MAX;
+            largest[j] = bits > largest[j] ? bits : largest[j];
         }
-    for (size_t j = 0; i + j < n; ++j) {
-        float a = fabsf(x[i + j]);
-        largest[j] = a > largest[j] ? a : largest[j];
     }
     for (size_t j = 0; j < SUMS; ++j)
-        result = largest[j] > result ? largest[j] : result;
-    return result;
+        all = largest[j] > all ? largest[j] : all;
+    memcpy(result, &all, sizeof all);
+    return 0;
 }
 
 static CLONES void do_ternary(void *work, size_t chunk, int worker)
@@ -229,17 +241,18 @@ static CLONES void do_ternary(void *work, size_t chunk, int worker)
     float *restrict y = p->y + chunk * CHUNK;
     int8_t *restrict codes = p->new_codes + chunk * CHUNK;
     float delta = p->scalars[0], Wp = p->scalars[1], Wn = p->scalars[2];
+    float zero = delta - delta;  /* NaN where delta is not finite */
     size_t n = length_of(p->n, chunk);
     (void)worker;
     for (size_t i = 0; i < n; ++i) {
         float above = W[i] > delta ? Wp : 0;
-        y[i] = W[i] < -delta ? -Wn : above;
+        y[i] = (W[i] < -delta ? -Wn : above) + (W[i] - W[i] + zero);
     }
     for (size_t i = 0; i < n; ++i)
         codes[i] = (int8_t)((W[i] > delta) - (W[i] < -delta));
 }
 
-void quantized_net_ternary(
+int quantized_net_ternary(
     const float *W, float *y, int8_t *codes, size_t n, float delta, float Wp,
     float Wn)
 {
@@ -247,6 +260,7 @@ void quantized_net_ternary(
         .x = W, .y = y, .new_codes = codes, .n = n,
         .scalars = {delta, Wp, Wn}};
     go_over(do_ternary, &pass);
+    return 0;
 }
 
 static CLONES void do_ternary_gradient(void *work, size_t chunk, int worker)
@@ -281,7 +295,7 @@ static CLONES void do_ternary_gradient(void *work, size_t chunk, int worker)
 /* gW, and the sums of g over the positive and the negative weights. */
 int quantized_net_ternary_gradient(
     const float *g, const int8_t *codes, float *gW, size_t n, float Wp,
-    float Wn, double *sums)
+    float Wn, double *over_positive, double *over_negative)
 {
     struct pass pass = {
         .g = g, .codes = codes, .y = gW, .n = n, .scalars = {Wp, Wn},
@@ -289,10 +303,10 @@ int quantized_net_ternary_gradient(
     if (pass.sums == NULL)
         return -1;
     go_over(do_ternary_gradient, &pass);
-    sums[0] = sums[1] = 0;
+    *over_positive = *over_negative = 0;
     for (size_t chunk = 0; chunk < n_chunks(n); ++chunk) {
-        sums[0] += pass.sums[2 * chunk];
-        sums[1] += pass.sums[2 * chunk + 1];
+        *over_positive += pass.sums[2 * chunk];
+        *over_negative += pass.sums[2 * chunk + 1];
     }
     free(pass.sums);
     return 0;

@@ -9,6 +9,7 @@ import warnings
 
 import numpy
 
+from quantized_net.kernels import signatures
 
 # What the self-test looks at, before it is known to be right.
 _under_test = None
@@ -25,28 +26,38 @@ def library():
 
 
 def takes(*arrays):
-    """Whether the compiled kernels are there and take these arrays.
+    """Whether :func:`call` is worth what it takes to lay these arrays out.
 
-    They take float32 arrays of NumPy that are not empty; ``None`` stands for
-    no array.
+    It is where the compiled kernels are there and the arrays are NumPy's,
+    float32, aligned and not empty; ``None`` stands for no array.
     """
     return library() is not None and all(
         type(a) is numpy.ndarray and a.dtype == numpy.float32 and a.size
-        for a in arrays if a is not None)
+        and a.flags.aligned for a in arrays if a is not None)
 
 
 def call(name, *args):
-    """Calls a compiled kernel; what one answers is whether memory lacked.
+    """Calls a compiled kernel, where there is one and the arguments fit.
 
     Args:
-        name (str): As in the table of signatures.
-        args: Numbers, arrays (for their addresses) and ``None``.
+        name (str): As in :mod:`~quantized_net.kernels.signatures`.
+        args: Numbers, arrays and ``None``, as there.
+
+    Returns:
+        bool: Whether it was done.  Where it was not, nothing is written, and
+        the NumPy form is to do it, or to raise what NumPy raises.
 
     """
-    if getattr(library(), 'quantized_net_' + name)(*[
-            a.ctypes.data if isinstance(a, numpy.ndarray) else a
-            for a in args]):
+    found = library()
+    if found is None:
+        return False
+    arguments = signatures.SIGNATURES[name].convert(args)
+    if arguments is None:
+        return False
+    result = getattr(found, 'quantized_net_' + name)(*arguments)
+    if result < 0:
         raise MemoryError('no memory left for %s' % name.replace('_', ' '))
+    return result == 0
 
 
 def set_threads(n):
@@ -110,53 +121,12 @@ def _load():
     return found, 'compiled (%s)' % path
 
 
-_POINTER, _SIZE, _STRIDE, _FLOAT, _INT = (
-    ctypes.c_void_p, ctypes.c_size_t, ctypes.c_ssize_t, ctypes.c_float,
-    ctypes.c_int)
-
-# From the name of a function to the types of its arguments, and of its
-# result where it has one.
-_SIGNATURES = {
-    'adam': ([_POINTER] * 4 + [_SIZE] + [_FLOAT] * 5, None),
-    'momentum_sgd': (
-        [_POINTER] * 3 + [_SIZE] + [_FLOAT] * 3 + [_INT], None),
-    'add': ([_POINTER] * 2 + [_SIZE], None),
-    'clip': ([_POINTER, _SIZE, _FLOAT, _FLOAT], None),
-    'powers_of_two': ([_POINTER] * 2 + [_SIZE, _FLOAT], None),
-    'sign': ([_POINTER] * 2 + [_SIZE], None),
-    'pass_inside': ([_POINTER] * 3 + [_SIZE, _FLOAT], None),
-    'largest_magnitude': ([_POINTER, _SIZE], _FLOAT),
-    'ternary': ([_POINTER] * 3 + [_SIZE] + [_FLOAT] * 3, None),
-    'ternary_gradient': (
-        [_POINTER] * 3 + [_SIZE, _FLOAT, _FLOAT, _POINTER], _INT),
-    'convolution': ([_POINTER] * 6, _INT),
-    'convolution_gradient_x': ([_POINTER] * 5, _INT),
-    'convolution_gradient_W': ([_POINTER] * 5, _INT),
-    'channel_moments': ([_POINTER, _SIZE, _SIZE] + [_POINTER] * 2, _INT),
-    'batch_normalization': (
-        [_POINTER] * 2 + [_SIZE] * 2 + [_POINTER] * 3 + [_INT, _POINTER],
-        _INT),
-    'batch_normalization_gradient': (
-        [_POINTER] * 3 + [_SIZE] * 2 + [_POINTER] * 7, _INT),
-    'max_pooling': ([_POINTER] * 4, None),
-    'max_pooling_gradient': ([_POINTER] * 4, None),
-    'average_pooling': ([_POINTER] * 3, None),
-    'average_pooling_gradient': ([_POINTER] * 3, None),
-    'sign_product': (
-        [_POINTER] + [_STRIDE] * 2 + [_POINTER] + [_STRIDE] * 2
-        + [_POINTER] + [_SIZE] * 3, _INT),
-    'set_level': ([_INT], _INT),
-    'level': ([], _INT),
-    'set_threads': ([_INT], None),
-    'threads': ([], _INT),
-}
-
-
 def _declare(found):
-    for name, (argtypes, restype) in _SIGNATURES.items():
+    for name, signature in signatures.SIGNATURES.items():
         function = getattr(found, 'quantized_net_' + name)
-        function.argtypes = argtypes
-        function.restype = restype
+        function.argtypes = signature.argtypes
+        function.restype = ctypes.c_int
+    found.quantized_net_set_threads.restype = None
 
 
 def _agrees_with_references(found):

@@ -158,31 +158,35 @@ static void do_average_gradient(void *work, size_t image, int worker)
     go_over(job, image, visit_average_gradient);
 }
 
-void quantized_net_max_pooling(
+int quantized_net_max_pooling(
     const struct pool *p, const float *x, float *y, uint8_t *places)
 {
     struct pooling job = {p, x, y, places};
     quantized_net_parallel(do_max, &job, (size_t)p->n, ALL_WORKERS);
+    return 0;
 }
 
-void quantized_net_max_pooling_gradient(
+int quantized_net_max_pooling_gradient(
     const struct pool *p, const float *gy, uint8_t *places, float *gx)
 {
     struct pooling job = {p, gy, gx, places};
     quantized_net_parallel(do_max_gradient, &job, (size_t)p->n, ALL_WORKERS);
+    return 0;
 }
 
-void quantized_net_average_pooling(
+int quantized_net_average_pooling(
     const struct pool *p, const float *x, float *y)
 {
     struct pooling job = {p, x, y, NULL};
     quantized_net_parallel(do_average, &job, (size_t)p->n, ALL_WORKERS);
+    return 0;
 }
 
-void quantized_net_average_pooling_gradient(
+int quantized_net_average_pooling_gradient(
     const struct pool *p, const float *gy, float *gx)
 {
     struct pooling job = {p, gy, gx, NULL};
     quantized_net_parallel(
         do_average_gradient, &job, (size_t)p->n, ALL_WORKERS);
+    return 0;
 }

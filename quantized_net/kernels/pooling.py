@@ -1,7 +1,5 @@
 """Max and average pooling of images."""
 
-import ctypes
-
 import numpy
 
 from quantized_net.kernels import layout
@@ -28,38 +26,42 @@ def max_pooling(x, kernel, stride, pad, out_size):
     """
     shape = x.shape[:2] + tuple(out_size)
     y, places = layout.empty(shape), layout.empty(shape, numpy.uint8)
-    _call('max_pooling', x.shape, kernel, stride, pad,
-          out_size, layout.channels_last(x), y, places)
+    _call('max_pooling', x.shape, kernel, stride, pad, out_size, x, y,
+          places)
     return y, places
 
 
 def max_pooling_gradient(gy, places, kernel, stride, pad, in_size):
     """The gradient of :func:`max_pooling` to its images."""
     gx = layout.empty(gy.shape[:2] + tuple(in_size))
-    _call('max_pooling_gradient', gx.shape, kernel, stride,
-          pad, gy.shape[2:], layout.channels_last(gy), places, gx)
+    _call('max_pooling_gradient', gx.shape, kernel, stride, pad,
+          gy.shape[2:], _as_float32(gy), places, gx)
     return gx
 
 
 def average_pooling(x, kernel, stride, pad, out_size):
     """The mean of each window; the padding counts as zeros."""
     y = layout.empty(x.shape[:2] + tuple(out_size))
-    _call('average_pooling', x.shape, kernel, stride, pad,
-          out_size, layout.channels_last(x), y)
+    _call('average_pooling', x.shape, kernel, stride, pad, out_size, x, y)
     return y
 
 
 def average_pooling_gradient(gy, kernel, stride, pad, in_size):
     """The gradient of :func:`average_pooling` to its images."""
     gx = layout.empty(gy.shape[:2] + tuple(in_size))
-    _call('average_pooling_gradient', gx.shape, kernel, stride,
-          pad, gy.shape[2:], layout.channels_last(gy), gx)
+    _call('average_pooling_gradient', gx.shape, kernel, stride, pad,
+          gy.shape[2:], _as_float32(gy), gx)
     return gx
 
 
-def _call(name, in_shape, kernel, stride, pad, out_size, *arrays):
-    n, c, h, w = in_shape
-    sizes = (ctypes.c_int64 * 12)(
-        n, c, h, w, *(tuple(out_size) + tuple(kernel) + tuple(stride)
-                      + tuple(pad)))
-    native.call(name, sizes, *arrays)
+def _as_float32(gy):
+    return gy if native.takes(gy) else numpy.array(gy, numpy.float32)
+
+
+def _call(name, in_shape, kernel, stride, pad, out_size, *images):
+    sizes = in_shape + tuple(out_size) + tuple(kernel) + tuple(
+        stride) + tuple(pad)
+    if not native.call(name, sizes, *map(layout.channels_last, images)):
+        # there is no NumPy form: the functions have Chainer's
+        raise ValueError('%s: the images do not fit their sizes %r' % (
+            name.replace('_', ' '), sizes))

@@ -1,5 +1,6 @@
 """Rounding to powers of two in one pass."""
 
+from chainer.backends import cuda
 import numpy
 
 from quantized_net.kernels import native
@@ -21,8 +22,15 @@ def constants(dtype):
     Returns:
         tuple: The type of the bits, the summand and the mask.
 
+    Raises:
+        TypeError: If it is no float of 16, 32 or 64 bits.
+
     """
-    uint, n_mantissa, threshold = _FORMATS[numpy.dtype(dtype).char]
+    char = numpy.dtype(dtype).char
+    if char not in _FORMATS:
+        raise TypeError('powers of two are made of floats of 16, 32 or 64 '
+                        'bits, not of %s' % dtype)
+    uint, n_mantissa, threshold = _FORMATS[char]
     width = numpy.dtype(uint).itemsize * 8
     carry = (1 << n_mantissa) - threshold
     keep = (1 << width) - (1 << n_mantissa)
@@ -33,38 +41,49 @@ def to_powers_of_two(x, largest):
     """Powers of two of x, up to a largest magnitude.
 
     Args:
-        x (numpy.ndarray): Floats, any shape.
-        largest (float): A power of two.
+        x (:ref:`ndarray`): Floats of 16, 32 or 64 bits, any shape.
+        largest (float): A power of two, or infinity.
 
     Returns:
-        numpy.ndarray: :math:`AP2(\\text{clip}(x, -largest, largest))`; NaN
+        :ref:`ndarray`: :math:`AP2(\\text{clip}(x, -largest, largest))`; NaN
         stays NaN.
 
     """
-    library = native.library()
-    if (library is not None and x.dtype == numpy.float32
-            and x.flags.c_contiguous):
-        return call(library, x, largest)
+    if not isinstance(x, numpy.ndarray):
+        return cuda_form(x, largest)
+    if native.takes(x):
+        x = numpy.asarray(x, order='C')
+        y = numpy.empty_like(x)
+        if native.call('powers_of_two', x, y, x.size, largest):
+            return y
     return reference(x, largest)
-
-
-def call(library, x, largest):
-    """The compiled form."""
-    y = numpy.empty(x.shape, numpy.float32)
-    library.quantized_net_powers_of_two(
-        x.ctypes.data, y.ctypes.data, x.size, largest)
-    return y
 
 
 def reference(x, largest):
     """The NumPy form."""
     uint, carry, keep = constants(x.dtype)
+    native_order = x.dtype.newbyteorder('=')
     largest = x.dtype.type(largest)
-    clipped = numpy.array(numpy.clip(x, -largest, largest), order='C')
-    bits = clipped.view(uint) + carry
+    y = numpy.array(numpy.clip(x, -largest, largest), native_order, order='C')
+    bits = y.view(uint)
+    bits += carry
     bits &= keep
-    y = numpy.asarray(bits).view(x.dtype)
     is_nan = numpy.isnan(x)
     if is_nan.any():
         numpy.copyto(y, x, where=is_nan)
-    return y
+    return y.astype(x.dtype, copy=False)
+
+
+def cuda_form(x, largest):
+    """The CUDA form."""
+    uint, carry, keep = constants(x.dtype)
+    # CuPy has types from arrays alone: U is that of the bits of x
+    return cuda.elementwise(
+        'T x, U bits_of_x, T largest, U carry, U keep', 'T y',
+        '''
+        T c = x > largest ? largest : (x < (T)-largest ? (T)-largest : x);
+        U bits = *reinterpret_cast<const U*>(&c);
+        bits = (U)(bits + carry) & keep;
+        y = x != x ? x : *reinterpret_cast<const T*>(&bits);
+        ''', 'quantized_net_powers_of_two')(
+            x, x.view(uint), x.dtype.type(largest), carry, keep)

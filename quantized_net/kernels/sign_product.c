@@ -4,11 +4,12 @@
    those signs is one of sixteen numbers, which fill a vector of AVX-512.
    Looking them up, a vector of sixteen outputs at a time, does the work of
    four multiplications and additions with one permutation and one addition:
-   y = A S with the signs S, of which only the sign bits are read. */
+   y = A S with the signs S, packed into bits first. */
 
 #include "threads.h"
 #include "vectors.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,16 @@ struct product {
     size_t m, k, n, n_words, n_blocks;
     uint32_t *words;  /* block of LANES outputs, word, output */
     float *y, *scratch;
+    atomic_int has_others;  /* than -1 and +1 among the signs */
 };
+
+/* Which of some values are neither -1 nor +1. */
+static inline AVX512 __mmask16 others(__mmask16 which, __m512i values)
+{
+    return _mm512_mask_cmpneq_epi32_mask(
+        which, _mm512_and_si512(values, _mm512_set1_epi32(INT32_MAX)),
+        _mm512_castps_si512(_mm512_set1_ps(1)));
+}
 
 /* A mask of the first n of LANES. */
 static __mmask16 first_of(size_t n)
@@ -41,10 +51,10 @@ static __mmask16 first_of(size_t n)
    where the columns lie side by side: a bit is set where a sign is
    negative. */
 static AVX512 void pack_rows(
-    const struct product *job, size_t block, size_t word, uint32_t *to)
+    struct product *job, size_t block, size_t word, uint32_t *to)
 {
     __m512i bits[VECTORS], sign = _mm512_set1_epi32(INT32_MIN);
-    __mmask16 masks[VECTORS];
+    __mmask16 masks[VECTORS], has_others = 0;
     size_t left = job->n - block * LANES, rows = job->k - 32 * word;
     const float *from = job->signs + block * LANES
         + (ptrdiff_t)(32 * word) * job->sign_row;
@@ -54,11 +64,16 @@ static AVX512 void pack_rows(
     }
     rows = rows < 32 ? rows : 32;
     for (size_t i = 0; i < rows; ++i, from += job->sign_row)
-        for (size_t j = 0; j < VECTORS; ++j)
+        for (size_t j = 0; j < VECTORS; ++j) {
+            __m512i values = _mm512_maskz_loadu_epi32(
+                masks[j], from + j * LANES);
+            has_others |= others(masks[j], values);
             bits[j] = _mm512_or_si512(
-                _mm512_srli_epi32(bits[j], 1), _mm512_and_si512(
-                    sign, _mm512_maskz_loadu_epi32(
-                        masks[j], from + j * LANES)));
+                _mm512_srli_epi32(bits[j], 1),
+                _mm512_and_si512(sign, values));
+        }
+    if (has_others)
+        atomic_store(&job->has_others, 1);
     __m128i rest = _mm_cvtsi32_si128(32 - (int)rows);
     for (size_t j = 0; j < VECTORS && j * LANES < left; ++j)
         _mm512_storeu_si512(
@@ -67,26 +82,30 @@ static AVX512 void pack_rows(
 
 /* The same of one block, where it is the rows that lie side by side. */
 static AVX512 void pack_columns(
-    const struct product *job, size_t block, size_t word, uint32_t *to)
+    struct product *job, size_t block, size_t word, uint32_t *to)
 {
     __m512i zero = _mm512_setzero_si512();
     size_t columns = job->n - block * LANES, rows = job->k - 32 * word;
     __mmask16 low = first_of(rows), high = first_of(
-        rows > LANES ? rows - LANES : 0);
+        rows > LANES ? rows - LANES : 0), has_others = 0;
     const float *from = job->signs + 32 * word
         + (ptrdiff_t)(block * LANES) * job->sign_column;
     columns = columns < LANES ? columns : LANES;
     memset(to, 0, LANES * sizeof(uint32_t));
-    for (size_t j = 0; j < columns; ++j, from += job->sign_column)
-        to[j] = (uint32_t)_mm512_cmplt_epi32_mask(
-            _mm512_maskz_loadu_epi32(low, from), zero)
-            | (uint32_t)_mm512_cmplt_epi32_mask(
-                _mm512_maskz_loadu_epi32(high, from + LANES), zero) << 16;
+    for (size_t j = 0; j < columns; ++j, from += job->sign_column) {
+        __m512i first = _mm512_maskz_loadu_epi32(low, from);
+        __m512i last = _mm512_maskz_loadu_epi32(high, from + LANES);
+        has_others |= others(low, first) | others(high, last);
+        to[j] = (uint32_t)_mm512_cmplt_epi32_mask(first, zero)
+            | (uint32_t)_mm512_cmplt_epi32_mask(last, zero) << 16;
+    }
+    if (has_others)
+        atomic_store(&job->has_others, 1);
 }
 
 static void pack(void *work, size_t part, int worker)
 {
-    const struct product *job = work;
+    struct product *job = work;
     size_t first = part * VECTORS;
     (void)worker;
     for (size_t word = 0; word < job->n_words; ++word) {
@@ -211,20 +230,25 @@ static void multiply_rows(void *work, size_t part, int worker)
     }
 }
 
-/* y = A S, of m x k floats and k x n signs; the strides are in floats, and
-   the signs lie side by side in a row or in a column.  Answers whether it was
-   done: it is not without AVX-512, or without memory. */
+/* y = A S, of m x k floats and k x n signs; the strides are of rows and of
+   columns.  Answers 0 where it was done, and 1 where a multiplication is to
+   serve: without AVX-512, or without memory, or where signs lie side by side
+   neither in rows nor in columns, or are others than -1 and +1. */
 int quantized_net_sign_product(
-    const float *a, ptrdiff_t a_row, ptrdiff_t a_column, const float *signs,
-    ptrdiff_t sign_row, ptrdiff_t sign_column, float *y, size_t m, size_t k,
-    size_t n)
+    const float *a, const ptrdiff_t *a_strides, const float *signs,
+    const ptrdiff_t *sign_strides, float *y, size_t m, size_t k, size_t n)
 {
     struct product job = {
-        a, signs, a_row, a_column, sign_row, sign_column, m, k, n,
-        (k + 31) / 32, (n + LANES - 1) / LANES, NULL, y, NULL};
+        .a = a, .signs = signs, .a_row = a_strides[0],
+        .a_column = a_strides[1], .sign_row = sign_strides[0],
+        .sign_column = sign_strides[1], .m = m, .k = k, .n = n,
+        .n_words = (k + 31) / 32, .n_blocks = (n + LANES - 1) / LANES,
+        .y = y};
     size_t workers = (size_t)quantized_net_threads();
-    if (quantized_net_level() < 2)
-        return 0;
+    int is_done = 0;
+    if (quantized_net_level() < 2
+            || (job.sign_row != 1 && job.sign_column != 1))
+        return 1;
     job.words = malloc(
         job.n_blocks * job.n_words * LANES * sizeof(uint32_t));
     job.scratch = malloc(
@@ -233,23 +257,23 @@ int quantized_net_sign_product(
         quantized_net_parallel(
             pack, &job, (job.n_blocks + VECTORS - 1) / VECTORS,
             (int)workers);
+        is_done = !atomic_load(&job.has_others);
+    }
+    if (is_done)
         quantized_net_parallel(
             multiply_rows, &job, (m + ROWS - 1) / ROWS, (int)workers);
-    }
-    int done = job.words != NULL && job.scratch != NULL;
     free(job.words);
     free(job.scratch);
-    return done;
+    return !is_done;
 }
 
 #else
 
 int quantized_net_sign_product(
-    const float *a, ptrdiff_t a_row, ptrdiff_t a_column, const float *signs,
-    ptrdiff_t sign_row, ptrdiff_t sign_column, float *y, size_t m, size_t k,
-    size_t n)
+    const float *a, const ptrdiff_t *a_strides, const float *signs,
+    const ptrdiff_t *sign_strides, float *y, size_t m, size_t k, size_t n)
 {
-    return 0;
+    return 1;
 }
 
 #endif

@@ -16,27 +16,19 @@ def sign_product(a, signs):
     Args:
         a (numpy.ndarray): Floats, shape (M, K).
         signs (numpy.ndarray): -1 and +1, shape (K, N), of the same dtype;
-            for other values the result is undefined.
+            others, NaN among them, are multiplied.
 
     Returns:
         numpy.ndarray: Shape (M, N).
 
     """
     if native.takes(a, signs):
+        if signs.itemsize not in signs.strides:
+            signs = numpy.ascontiguousarray(signs)
         y = numpy.empty((a.shape[0], signs.shape[1]), a.dtype)
-        if call(native.library(), a, signs, y):
+        if native.call('sign_product', a, signs, y, len(a), *signs.shape):
             return y
     return reference(a, signs)
-
-
-def call(library, a, signs, y):
-    """The compiled form; answers whether this processor can do it."""
-    if signs.itemsize not in signs.strides:
-        signs = numpy.ascontiguousarray(signs)
-    strides = [s // a.itemsize for s in a.strides + signs.strides]
-    return library.quantized_net_sign_product(
-        a.ctypes.data, *strides[:2], signs.ctypes.data, *strides[2:],
-        y.ctypes.data, a.shape[0], *signs.shape)
 
 
 def reference(a, signs):

@@ -12,12 +12,13 @@
 static const float zeros[64];
 
 /* For kernels of 3x3 and 5x5 that move by one, over channels that fill whole
-   vectors. */
+   vectors; its fractions are not exact. */
 int quantized_net_suits_winograd(const struct sizes *s)
 {
     size_t lanes = quantized_net_current_level()->lanes;
     int64_t kernel = s->h_kernel;
-    return (kernel == 3 || kernel == 5) && s->w_kernel == kernel
+    return !s->exact && (kernel == 3 || kernel == 5)
+        && s->w_kernel == kernel
         && s->h_stride == 1 && s->w_stride == 1 && s->h_dilate == 1
         && s->w_dilate == 1 && s->groups == 1 && s->h_pad < kernel
         && s->w_pad < kernel

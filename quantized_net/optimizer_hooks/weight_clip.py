@@ -1,8 +1,6 @@
 """Keeps latent weights within bounds."""
 
 import chainer
-from chainer import backend
-import numpy
 
 from quantized_net.kernels import clip
 from quantized_net.links import quantized_layer
@@ -14,7 +12,8 @@ class WeightClip(object):
 
     By default it acts on the latent weights of quantized layers alone: a
     weight beyond the bound of its straight-through estimator would get no
-    gradient and never come back.
+    gradient and never come back.  A parameter whose update is disabled stays
+    as it is.
 
     Args:
         low (float): Lower bound.
@@ -49,14 +48,12 @@ class WeightClip(object):
     def __call__(self, optimizer):
         for param in self._select(optimizer.target):
             x = param.array
-            if x is None:  # not yet initialized
+            rule = param.update_rule
+            # not yet initialized, or frozen
+            if x is None or rule is None or not rule.enabled:
                 continue
-            xp = backend.get_array_module(x)
             with chainer.using_device(param.device):
-                if xp is numpy:
-                    clip.clip(x, self.low, self.high)
-                else:
-                    xp.clip(x, self.low, self.high, out=x)
+                clip.clip(x, self.low, self.high)
 
     def _select(self, model):
         if self.params is None:

@@ -4,7 +4,6 @@ import chainer
 from chainer.optimizers import momentum_sgd
 
 from quantized_net import kernels
-from quantized_net.kernels import layout
 
 
 class _MomentumSGDRule(momentum_sgd.MomentumSGDRule):
@@ -15,15 +14,9 @@ class _MomentumSGDRule(momentum_sgd.MomentumSGDRule):
     def update_core_cpu(self, param):
         if param.grad is None:
             return
-        arrays = param.array, param.grad, self.state['v']
-        if layout.are_contiguous_floats(*arrays):
-            kernels.momentum_sgd_update(
-                *arrays, self.hyperparam.lr, self.hyperparam.momentum,
-                self.weight_decay, self.nesterov)
-            return
-        self._add_decay(param)
-        super(_MomentumSGDRule, self).update_core_cpu(param)
-        self._look_ahead(param)
+        kernels.momentum_sgd_update(
+            param.array, param.grad, self.state['v'], self.hyperparam.lr,
+            self.hyperparam.momentum, self.weight_decay, self.nesterov)
 
     def update_core_gpu(self, param):
         self._add_decay(param)
@@ -47,7 +40,9 @@ class MomentumSGD(chainer.optimizers.MomentumSGD):
     """:class:`chainer.optimizers.MomentumSGD` with weight decay built in.
 
     It gives the bits of Chainer's, with the hook
-    :class:`chainer.optimizer_hooks.WeightDecay` where there is decay.
+    :class:`chainer.optimizer_hooks.WeightDecay` where there is decay; but for
+    float16 with ``use_fp32_update``, which decays in float32 where the hook
+    rounds to float16.
 
     With Nesterov's momentum it is the update of Sutskever et al. (2013, eq.
     3 and 4) at the point that is looked ahead to, as PyTorch and Lasagne

@@ -53,14 +53,19 @@ class Quantizer(chainer.Link):
         """
         raise NotImplementedError
 
+    def _check_finite(self, W):
+        """Refuses weights that no codes stand for."""
+        if not bool(backend.get_array_module(W).isfinite(W).all()):
+            raise ValueError(
+                '%s can not encode weights that are NaN or infinite'
+                % type(self).__name__)
+
     def _nearest_codes(self, W, codebook):
         """Codes into a sorted codebook that holds every quantized value."""
+        self._check_finite(W)
         xp = backend.get_array_module(W)
         with chainer.no_backprop_mode():
             quantized = self(W).array
-        if not bool(xp.isfinite(quantized).all()):
-            raise ValueError(
-                'can not encode values that are NaN or infinite')
         codes = xp.searchsorted(codebook, quantized.ravel())
         codes = codes.reshape(W.shape)
         dtype = numpy.uint8 if len(codebook) <= 256 else numpy.uint16

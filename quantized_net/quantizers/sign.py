@@ -33,6 +33,7 @@ class Sign(quantizer.Quantizer):
         return functions.sign(W, self.clip_value)
 
     def encode(self, W):
+        self._check_finite(W)
         xp = backend.get_array_module(W)
         return (W >= 0).astype(xp.uint8), xp.array([-1, 1], W.dtype)
 

@@ -90,6 +90,7 @@ class TTQ(quantizer.Quantizer):
         return chainer.functions.cast(scale, W.dtype)
 
     def encode(self, W):
+        self._check_finite(W)
         xp = backend.get_array_module(W)
         delta = self.delta(W)
         codes = (W > delta).astype(xp.uint8) * xp.uint8(2)

@@ -39,6 +39,7 @@ class TWN(quantizer.Quantizer):
         return functions.twn(W, self.threshold, self.per_filter)
 
     def encode(self, W):
+        self._check_finite(W)
         xp = backend.get_array_module(W)
         codes, alpha = functions.twn_codes(
             W, self.threshold, self.per_filter)

@@ -114,10 +114,20 @@ def test_double_backward(device):
 
 @pytest.mark.parametrize('x,expected', [
     (0., 1), (-0., 1), (1e-45, 1), (-1e-45, -1), (INF, 1), (-INF, -1),
-    (NAN, -1)])
+    (NAN, NAN)])
 def test_sign_on_the_boundary(device, x, expected):
-    y = functions.sign(device.send(numpy.array([x], 'f')))
-    assert float(y.array[0]) == expected
+    for shape in ((1,), (2, 3)):
+        for dtype in 'fd':
+            array = device.send(numpy.full(shape, x, dtype))
+            for a in (array, array.T):
+                numpy.testing.assert_equal(
+                    functions.sign(a).array.ravel()[0].item(), expected)
+
+
+def test_stochastic_sign_of_nan(device):
+    y = functions.stochastic_sign(
+        device.send(numpy.array([NAN, 9], 'f'))).array
+    numpy.testing.assert_equal(y.tolist(), [NAN, 1])
 
 
 @pytest.mark.parametrize('x,expected', [

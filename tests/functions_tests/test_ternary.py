@@ -84,11 +84,75 @@ def test_printed_sign_is_not_the_derivative(device):
 
 @pytest.mark.parametrize('w,expected', [
     (.25, 0), (-.25, 0), (.2500001, 2), (-.2500001, -3), (0., 0), (-0., 0),
-    (float('nan'), 0)])
+    (float('nan'), float('nan')), (float('inf'), float('nan')),
+    (float('-inf'), float('nan'))])
 def test_on_the_boundary(device, w, expected):
     y = functions.ternary(*[device.send(numpy.array(v, 'f'))
                             for v in (w, 2, 3, .25)])
-    assert float(y.array) == expected
+    numpy.testing.assert_equal(float(y.array), expected)
+
+
+@pytest.mark.parametrize('dtype', ['e', 'f', 'd'])
+@pytest.mark.parametrize('order', ['C', 'F'])
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_nan_and_infinity_are_not_hidden(device, dtype, order, value):
+    W = numpy.random.uniform(-1, 1, (40, 30)).astype(dtype, order)
+    W[3, 4] = value
+    W = device.send(W)
+    assert not numpy.isfinite(float(functions.max_threshold(W)))
+    Wp, Wn = [device.send(numpy.array(v, dtype)) for v in (.8, 1.3)]
+    for delta in (functions.max_threshold(W),
+                  functions.quantile_threshold(W, .5)):
+        y = to_cpu(functions.ternary(W, Wp, Wn, delta))
+        assert numpy.isnan(y[3, 4])
+        assert numpy.isnan(y).sum() == (
+            1 if numpy.isfinite(float(delta)) else y.size)
+    assert numpy.isnan(to_cpu(functions.twn(W))).all()
+    y = to_cpu(functions.twn(W, per_filter=True))
+    assert (numpy.isnan(y).all(axis=1) == (numpy.arange(40) == 3)).all()
+
+
+@pytest.mark.parametrize('per_filter', [False, True])
+def test_twn_does_not_overflow_in_half_precision(device, per_filter):
+    W = numpy.random.normal(size=(300, 1000)).astype('e')
+    y = to_cpu(functions.twn(device.send(W), per_filter=per_filter))
+    expected = to_cpu(functions.twn(
+        W.astype('f'), per_filter=per_filter)).astype('e')
+    assert y.dtype == numpy.float16
+    numpy.testing.assert_array_equal(y, expected)
+
+
+def test_sums_do_not_overflow_in_half_precision(device):
+    """Sums beyond the numbers of float16 on the way to their mean."""
+    W = device.send(numpy.ones(70000, 'e'))
+    params = [chainer.Parameter(device.send(numpy.array(1, 'e')))
+              for _ in range(2)]
+    y = functions.ternary(
+        W, *params, device.send(numpy.array(.5, 'e')), reduction='mean')
+    y.grad = device.send(numpy.full(70000, 2, 'e'))
+    for p in params:
+        p.cleargrad()
+    y.backward()
+    assert [float(p.grad) for p in params] == [2, 0]
+
+
+@pytest.mark.parametrize('per_filter', [False, True])
+@pytest.mark.parametrize('shape', [(0,), (0, 3), (3, 0)])
+def test_no_weights(device, shape, per_filter):
+    W = device.send(numpy.zeros(shape, 'f'))
+    assert float(functions.max_threshold(W)) == 0
+    assert float(functions.quantile_threshold(W, .5)) == 0
+    assert functions.twn(W, per_filter=per_filter).shape == shape
+
+
+def test_weights_that_are_no_floats(device):
+    W = device.send(numpy.arange(6).reshape(2, 3))
+    with pytest.raises(chainer.utils.type_check.InvalidType):
+        functions.twn(W)
+    for function in (functions.twn_codes, functions.max_threshold,
+                     lambda W: functions.quantile_threshold(W, .5)):
+        with pytest.raises(TypeError, match='floats'):
+            function(W)
 
 
 def test_max_threshold(device):

@@ -247,21 +247,19 @@ def test_nothing_is_written_outside(case, level):
     W, b = map(numpy.ascontiguousarray, (W, b))
     gy_last = layout.channels_last(gy)
     sizes = conv._sizes(x.shape, gy.shape, case.geometry)
-    library = native.library()
+    n, c, h, w = gy.shape
     for name, shape, arguments in (
-            ('', gy.shape, (x.ctypes.data, conv._strides(x), W.ctypes.data,
-                            b.ctypes.data)),
-            ('_gradient_x', x.shape, (
-                gy.ctypes.data, conv._strides(gy), W.ctypes.data)),
-            ('_gradient_W', W.shape, (
-                x.ctypes.data, conv._strides(x), gy_last.ctypes.data))):
-        n = int(numpy.prod(shape))
-        buffer = numpy.full(n + 128, numpy.nan, 'f')
-        assert getattr(library, 'quantized_net_convolution' + name)(
-            sizes, *arguments, buffer[64:].ctypes.data) == 0
+            ('', (n, h, w, c), (x, W, b)),
+            ('_gradient_x', (n,) + x.shape[2:] + x.shape[1:2], (gy, W)),
+            ('_gradient_W', W.shape, (x, gy_last))):
+        n_floats = int(numpy.prod(shape))
+        buffer = numpy.full(n_floats + 128, numpy.nan, 'f')
+        inside = buffer[64:64 + n_floats]
+        assert native.call('convolution' + name, sizes, *arguments,
+                           inside.reshape(shape))
         assert numpy.isnan(buffer[:64]).all()
-        assert numpy.isnan(buffer[64 + n:]).all()
-        assert not numpy.isnan(buffer[64:64 + n]).any()
+        assert numpy.isnan(buffer[64 + n_floats:]).all()
+        assert not numpy.isnan(inside).any()
 
 
 @needs_native

@@ -26,7 +26,7 @@ def test_same_bits_as_the_reference(n, scalars):
     others = [a.copy() for a in arrays]
     with numpy.errstate(all='ignore'):
         momentum_sgd.reference(*arrays, *scalars)
-    momentum_sgd.call(native.library(), *others, *scalars)
+    momentum_sgd.momentum_sgd_update(*others, *scalars)
     for a, b in zip(arrays, others):
         numpy.testing.assert_array_equal(a, b)
 
@@ -85,8 +85,9 @@ def test_nesterov(dtype, scalars):
 def test_nothing_is_written_outside():
     for n in (1, 19, 64):
         buffers = [numpy.full(n + 128, 3, 'f') for _ in range(3)]
-        momentum_sgd.call(
-            native.library(), *[b[64:64 + n] for b in buffers], .1, .9, .01)
+        assert native.call(
+            'momentum_sgd', *[b[64:64 + n] for b in buffers], n, .1, .9, .01,
+            False)
         for b in buffers:
             assert (b[:64] == 3).all() and (b[64 + n:] == 3).all()
         assert (buffers[0][64:64 + n] != 3).all()

@@ -54,8 +54,7 @@ def test_floats(library, shape, how):
     a = laid_out(numpy.random.normal(size=(m, k)).astype('f'), how)
     for signs_how in LAYOUTS:
         signs = laid_out(signs_of((k, n)), signs_how)
-        y = numpy.full((m, n), numpy.nan, 'f')
-        assert sign_product.call(library, a, signs, y)
+        y = sign_product.sign_product(a, signs)
         numpy.testing.assert_allclose(
             y, a.astype('d').dot(signs), 1e-5, 2e-6 * k)
 
@@ -74,7 +73,7 @@ def test_nothing_is_written_outside(library):
     around = numpy.full(m * n + 128, 5, 'f')
     y = around[64:64 + m * n].reshape(m, n)
     a, signs = numpy.ones((m, k), 'f'), signs_of((k, n))
-    assert sign_product.call(library, a, signs, y)
+    assert native.call('sign_product', a, signs, y, m, k, n)
     numpy.testing.assert_array_equal(y, a.dot(signs))
     assert (around[:64] == 5).all() and (around[64 + m * n:] == 5).all()
 
@@ -88,6 +87,19 @@ def test_not_a_number_spoils_its_row_alone(library):
     numpy.testing.assert_array_equal(y[5], numpy.inf * signs[39])
     rest = [0, 1, 3, 4, 6, 7]
     numpy.testing.assert_array_equal(y[rest], a[rest].dot(signs))
+
+
+@pytest.mark.parametrize('value', [numpy.nan, numpy.inf, 0, .5, -2])
+@pytest.mark.parametrize('how', ['rows', 'columns'])
+def test_others_than_signs_are_multiplied(library, value, how):
+    a = numpy.random.randint(-9, 10, (7, 70)).astype('f')
+    for place in ((0, 0), (69, 99), (33, 64)):
+        others = signs_of((70, 100))
+        others[place] = value
+        others = laid_out(others, how)
+        with numpy.errstate(invalid='ignore'):
+            numpy.testing.assert_array_equal(
+                sign_product.sign_product(a, others), a.dot(others))
 
 
 @pytest.mark.parametrize('n_threads', [1, 2, 3, 16])
@@ -113,7 +125,7 @@ def test_other_processors_multiply(library, level):
     y = numpy.full((5, 12), 7, 'f')
     try:
         library.quantized_net_set_level(level)
-        assert not sign_product.call(library, a, signs, y)
+        assert not native.call('sign_product', a, signs, y, 5, 30, 12)
         assert (y == 7).all()
         numpy.testing.assert_array_equal(
             sign_product.sign_product(a, signs), a.dot(signs))

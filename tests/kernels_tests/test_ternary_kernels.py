@@ -98,6 +98,17 @@ def test_arrays_that_are_not_contiguous(order):
             numpy.testing.assert_allclose(a, b, 1e-5)
 
 
+@pytest.mark.parametrize('order', ['C', 'F'])
+@pytest.mark.parametrize('value', [numpy.nan, -numpy.nan, -numpy.inf])
+def test_largest_magnitude_shows_what_is_not_finite(shape, order, value):
+    W = numpy.asarray(numpy.random.uniform(-1, 1, shape), 'f', order=order)
+    for i in {0, W.size // 2, W.size - 1}:
+        V = W.copy(order)
+        V.flat[i] = value
+        numpy.testing.assert_equal(
+            float(ternary.largest_magnitude(V)), abs(value))
+
+
 def test_largest_magnitude(shape):
     W = numpy.asarray(numpy.random.uniform(-1, 1, shape), 'f')
     for sign in (1, -1):
@@ -115,7 +126,7 @@ def test_largest_magnitude(shape):
 def test_nothing_is_written_outside():
     library = native.library()
     for n in (1, 7, 64, 100):
-        W = draw(n)
+        W = numpy.random.uniform(-1, 1, n).astype('f')
         y, gW = numpy.full((2, n + 128), numpy.nan, 'f')
         codes = numpy.full(n + 128, 9, 'b')
         library.quantized_net_ternary(
@@ -125,7 +136,7 @@ def test_nothing_is_written_outside():
         g = numpy.ones(n, 'f')
         library.quantized_net_ternary_gradient(
             g.ctypes.data, codes[64:].ctypes.data, gW[64:].ctypes.data, n,
-            .8, 1.3, sums[1:].ctypes.data)
+            .8, 1.3, sums[1:].ctypes.data, sums[2:].ctypes.data)
         for a in (y, gW):
             assert (numpy.isnan(a).nonzero()[0] == numpy.r_[
                 :64, 64 + n:128 + n]).all()

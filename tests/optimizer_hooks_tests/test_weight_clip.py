@@ -86,6 +86,20 @@ def test_it_runs_after_the_update(model):
     assert bool((model.l1.W.array == -1).all())
 
 
+def test_frozen_layers_stay(model):
+    """Chainer's two ways of freezing."""
+    optimizer = chainer.optimizers.SGD(lr=0).setup(model)
+    optimizer.add_hook(weight_clip.WeightClip(params='all'))
+    model.l1.disable_update()
+    model.float.W.update_rule = None
+    before = [p.array.copy() for p in (model.l1.W, model.float.W)]
+    model.cleargrads()
+    optimizer.update()
+    for p, old in zip((model.l1.W, model.float.W), before):
+        assert bool((p.array == old).all())
+    assert bool((abs(model.float.b.array) <= 1).all())
+
+
 def test_name_that_matches_nothing(model):
     with pytest.raises(ValueError, match='delta'):
         clipped(model, params='delta')

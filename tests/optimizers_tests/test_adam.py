@@ -39,3 +39,33 @@ def test_gradient_that_is_not_contiguous():
     before = link.W.array.copy()
     optimizer.update()
     numpy.testing.assert_allclose(link.W.array, before - .001, 1e-4)
+
+
+@pytest.mark.parametrize('cls', [
+    optimizers.Adam, optimizers.MomentumSGD])
+def test_state_of_another_shape(cls):
+    """As a file of another model has it: Chainer's error."""
+    link = chainer.links.Linear(400, 300)
+    optimizer = cls().setup(link)
+    link.cleargrads()
+    link.W.grad = numpy.ones((300, 400), 'f')
+    optimizer.update()
+    for name in link.W.update_rule.state:
+        link.W.update_rule.state[name] = numpy.zeros((3, 4), 'f')
+    with pytest.raises(ValueError, match='broadcast'):
+        optimizer.update()
+
+
+def test_rate_that_is_an_array():
+    """NumPy computes with it in float64, as in Chainer's."""
+    found = []
+    for cls in (chainer.optimizers.Adam, optimizers.Adam):
+        link = chainer.Link()
+        with link.init_scope():
+            link.p = chainer.Parameter(numpy.linspace(-1, 1, 999).astype('f'))
+        optimizer = cls(alpha=numpy.array(1e-3)).setup(link)
+        for i in range(3):
+            link.p.grad = numpy.cos(numpy.arange(999, dtype='f') * (i + 1))
+            optimizer.update()
+        found.append(link.p.array)
+    numpy.testing.assert_array_equal(*found)

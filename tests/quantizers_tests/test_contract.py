@@ -95,10 +95,13 @@ def test_bad_options(make):
         make()
 
 
-@pytest.mark.parametrize('name', ['linear8', 'log'])
-def test_nan_is_not_encoded(name):
-    with pytest.raises(ValueError, match='NaN'):
-        QUANTIZERS[name]().encode(numpy.array([0, float('nan')], 'f'))
+@pytest.mark.parametrize('name', QUANTIZERS)
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_what_is_not_finite_is_not_encoded(name, value):
+    quantizer = QUANTIZERS[name]()
+    with pytest.raises(ValueError, match='%s can not .* NaN or infinite' %
+                       type(quantizer).__name__):
+        quantizer.encode(numpy.array([[0, value]], 'f'))
 
 
 def test_decode_with_a_codebook_for_each_filter():
