@@ -21,7 +21,7 @@ def _put_standin_on_path():
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(others))
     if subprocess.run(
             [sys.executable, '-c',
-             'import cupy; cupy.cuda.runtime.getDeviceCount()'],
+             'import cupy; assert cupy.cuda.is_available()'],
             env=environment, capture_output=True).returncode == 0:
         return
     os.environ['PYTHONPATH'] = os.pathsep.join([folder] + others)

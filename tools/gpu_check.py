@@ -29,7 +29,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAUSED = 75  # of the scripts: the time was up, a snapshot is there
 SECONDS_TO_STOP = 15  # that a script may take after an interrupt
-SECONDS_TO_START = 20  # with less left nothing is begun
+SECONDS_TO_START = 30  # with less left nothing is begun
 
 
 def parse_args():
@@ -244,8 +244,9 @@ def run_cifar(session):
         folder = session.folder('cifar', method)
         command = [
             'train_cifar.py', '--gpu=0', '--method', method, '--autoload',
-            '--epoch-budget', int(session.left()), '--out', folder.resolve(),
-            *start, *data_options(session.args),
+            # it stops by itself before it is interrupted
+            '--epoch-budget', int(session.left() - SECONDS_TO_STOP),
+            '--out', folder.resolve(), *start, *data_options(session.args),
             *session.args.cifar_options.split()]
         status = session.run(command, folder / 'output.txt')
         finish('cifar', folder, status)

@@ -37,7 +37,7 @@ def test_complaints_name_kernel_and_architecture(
 
 
 def test_without_a_compiler_nothing_is_checked(tmp_path):
-    """The folder is complete but empty: as after a wheel of another form."""
+    # complete, but empty
     (tmp_path / 'complete').touch()
     done = subprocess.run(
         [sys.executable, str(TOOL), '--toolchain', str(tmp_path)],
