@@ -18,6 +18,7 @@ from quantized_net import extensions as our_extensions
 from quantized_net import models
 from quantized_net import optimizer_hooks
 from quantized_net import optimizers
+from quantized_net import quantizers
 from quantized_net.models import mlp
 from quantized_net.training import arguments
 from quantized_net.training import comparison
@@ -104,7 +105,7 @@ def main():
     run.make_out(args.out)
     data = datasets.load(
         args.dataset, args.data_dir, ndim=1 if args.model == 'mlp' else 3)
-    if args.method not in convert.METHODS:
+    if args.method not in quantizers.NAMED:
         train_network(args, data, device, args.method, args.out, args.resume)
         return
     trainers.float_then_ternary(

@@ -14,14 +14,6 @@ from quantized_net import quantizers
 from quantized_net import text_table
 from quantized_net import traversal
 
-METHODS = {
-    'ttq': quantizers.TTQ,
-    'twn': quantizers.TWN,
-    'sign': quantizers.Sign,
-    'linear': quantizers.LinearQuant,
-    'log': quantizers.LogQuant,
-}
-
 _CLASSES = {
     L.Linear: links.QuantizedLinear,
     L.Convolution2D: links.QuantizedConvolution2D,
@@ -55,8 +47,8 @@ def quantize(model, method, skip=(), **options):
 
     Args:
         model (~chainer.Link): The model.
-        method (str or callable): ``'ttq'``, ``'twn'``, ``'sign'``,
-            ``'linear'``, ``'log'``; or what returns a new
+        method (str or callable): A name of
+            :data:`quantized_net.quantizers.NAMED`; or what returns a new
             :class:`~quantized_net.quantizers.Quantizer` at each call.
         skip: Paths of layers, or of parts of the model, that stay float, as
             ``('conv1', 'block2/fc')``; or a predicate ``f(path, link)``.
@@ -106,14 +98,15 @@ def _factory(method, options):
         if options:
             raise TypeError('options go with the name of a method')
         return method
-    if method not in METHODS:
+    if method not in quantizers.NAMED:
         raise errors.UserError('unknown method %r; there are: %s' % (
-            method, ', '.join(sorted(METHODS))))
+            method, ', '.join(sorted(quantizers.NAMED))))
+    make = quantizers.NAMED[method]
     try:
-        METHODS[method](**options)
+        make(**options)
     except (TypeError, ValueError) as e:
         raise errors.UserError('%s: %s' % (method, e))
-    return lambda: METHODS[method](**options)
+    return lambda: make(**options)
 
 
 def _layers(model):

@@ -37,6 +37,16 @@ class QuantizedLayer(chainer.Chain):
             self.gradient_quantizer = gradient_quantizer
 
     @property
+    def weight_kind(self):
+        """The ``kind`` of ``quantized_W``; ``None`` if it may be any."""
+        return getattr(self.weight_quantizer, 'kind', None)
+
+    @property
+    def input_kind(self):
+        """The ``kind`` of the quantized input; ``None`` if it may be any."""
+        return getattr(self.input_quantizer, 'kind', None)
+
+    @property
     def quantized_W(self):
         """The weight as the forward uses it (:class:`~chainer.Variable`)."""
         if self.weight_quantizer is None:

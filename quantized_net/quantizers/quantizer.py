@@ -1,8 +1,9 @@
 """What every quantizer answers.
 
 To add a method, subclass :class:`Quantizer`, write ``forward`` (its maths
-belong in ``quantized_net/functions``) and ``encode``, set ``bits``, and list
-the options in ``printable_specs``.  Learned scalars are parameters, made in
+belong in ``quantized_net/functions``) and ``encode``, set ``bits`` and
+``kind``, and list the options in ``printable_specs``.  Learned scalars are
+parameters, made with an initializer (so that copies can be drawn anew) in
 ``init_scope``; masks and counters are persistent values.  Layers, summary,
 plots and packing need no more than this.
 """
@@ -19,10 +20,35 @@ class Quantizer(chainer.Link):
 
     Attributes:
         bits (int): Bits of one code.
+        kind (str): What its values are: ``'binary'`` (-1 and +1, no others),
+            ``'ternary'`` (a negative one, zero, a positive one),
+            ``'uniform'`` (multiples of a step), ``'powers'`` (powers of two,
+            their negatives, zero) or ``'codebook'`` (anything else).  A
+            subclass that has a ``forward`` of its own and does not state its
+            kind is of the last.
+        name (str or None): Of the class, not of its instances (theirs is
+            Chainer's: the link's in its parent): what
+            :func:`~quantized_net.quantize` calls it.  Subclasses state
+            their own.
 
     """
 
     bits = 32
+    kind = 'codebook'
+    name: str | None = None
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if 'name' not in vars(cls):
+            cls.name = None
+        # A kind holds for the forward that it stands beside: a scaled Sign
+        # gives signs no more.
+        for base in cls.__mro__:
+            if 'kind' in vars(base):
+                break
+            if 'forward' in vars(base):
+                cls.kind = 'codebook'
+                break
 
     def forward(self, W):
         """Quantizes.

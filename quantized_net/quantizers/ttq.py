@@ -36,6 +36,8 @@ class TTQ(quantizer.Quantizer):
     """
 
     bits = 2
+    kind = 'ternary'
+    name = 'ttq'
 
     def __init__(self, threshold=0.05, sparsity=None, learn_scales=True,
                  initial_scale=1.0, gradient_of_Wn='true', reduction='sum'):

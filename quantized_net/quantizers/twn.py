@@ -21,6 +21,8 @@ class TWN(quantizer.Quantizer):
     """
 
     bits = 2
+    kind = 'ternary'
+    name = 'twn'
 
     def __init__(self, threshold=0.7, per_filter=False):
         super(TWN, self).__init__()

@@ -8,6 +8,7 @@ import numpy
 import pytest
 
 from quantized_net import quantizers
+from testing import to_cpu
 
 QUANTIZERS = {
     'sign': quantizers.Sign,
@@ -81,6 +82,53 @@ def test_copies_quantize_alike(quantizer, weight):
 def test_it_says_what_it_is(quantizer):
     assert type(quantizer).__name__ in repr(quantizer)
     assert dict(quantizer.printable_specs)
+
+
+def test_its_values_are_of_its_kind(quantizer, weight):
+    values = to_cpu(quantizer(weight)).ravel()
+    if quantizer.kind == 'binary':
+        of_kind = abs(values) == 1
+    elif quantizer.kind == 'ternary':
+        n_filters = len(weight) if getattr(quantizer, 'per_filter', 0) else 1
+        of_kind = len(set(values.tolist()) - {0}) <= 2 * n_filters
+    elif quantizer.kind == 'uniform':
+        of_kind = values % quantizer.step == 0
+    else:
+        assert quantizer.kind == 'powers'
+        of_kind = numpy.isin(numpy.frexp(values)[0], (-.5, 0, .5))
+    assert numpy.all(of_kind)
+
+
+class Scaled(object):
+
+    def forward(self, W):
+        return super(Scaled, self).forward(W) * 2
+
+
+def test_a_kind_is_of_the_forward_beside_it():
+    class Renamed(quantizers.Sign):
+        pass
+
+    class Doubled(quantizers.Sign):
+        def forward(self, W):
+            return super(Doubled, self).forward(W) * 2
+
+    class Mixed(Scaled, quantizers.TTQ):
+        pass
+
+    class Stated(Scaled, quantizers.Sign):
+        kind = 'ternary'
+
+    assert [cls.kind for cls in (Renamed, Doubled, Mixed, Stated)] == [
+        'binary', 'codebook', 'codebook', 'ternary']
+    assert Renamed.name is None
+
+
+def test_names():
+    assert set(quantizers.NAMED) == {
+        'sign', 'stochastic_sign', 'linear', 'log', 'ttq', 'twn'}
+    for name, cls in quantizers.NAMED.items():
+        assert cls.name == name
 
 
 @pytest.mark.parametrize('make', [
