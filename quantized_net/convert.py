@@ -181,7 +181,8 @@ def load_float(path, model):
 
     Returns:
         list of str: What stayed at its initial value (the parameters of the
-        quantizers).
+        quantizers).  Those that start from the weights take the loaded ones
+        (:meth:`~quantized_net.quantizers.Quantizer.initialize_from`).
 
     Raises:
         ~quantized_net.UserError: Where the file is missing, damaged, or of
@@ -220,6 +221,10 @@ def load_float(path, model):
                     else 'of shape %s' % (value.shape,),
                     'of shape %s' % (getattr(current, 'shape', ()),)))
         values.append((owner, attribute, value, current))
+    for name, owner, attribute in serialized:
+        if name in stayed and attribute == 'initialized':
+            # first values are those of the loaded weights
+            owner.initialized = False
     for owner, attribute, value, current in values:
         if current is None and attribute == 'array':
             owner.initialize(value.shape)

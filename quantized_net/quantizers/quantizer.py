@@ -30,12 +30,15 @@ class Quantizer(chainer.Link):
             Chainer's: the link's in its parent): what
             :func:`~quantized_net.quantize` calls it.  Subclasses state
             their own.
+        initialized (bool): Whether :meth:`initialize_from` has done its
+            work, or has none to do.
 
     """
 
     bits = 32
     kind = 'codebook'
     name: str | None = None
+    initialized = True
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -63,6 +66,41 @@ class Quantizer(chainer.Link):
         """
         raise NotImplementedError
 
+    def initialize_from(self, array):
+        """Takes first values from weights or data, once.
+
+        A quantized layer's forward calls it in training mode, and nothing
+        else does: of the weight quantizer with the latent weights, of the
+        input quantizer with the input.  What only looks (``encode``, reports,
+        ``quantized_W``, a forward in test mode) computes with what it would
+        give and stores nothing.  So a model that is quantized, filled by
+        :func:`~quantized_net.load_float` and then trained starts from the
+        loaded weights.
+
+        The default does nothing.  A quantizer that overrides it registers
+        ``initialized`` as a persistent value, which goes from ``False`` to
+        ``True`` here and is saved with the model; copies that are drawn anew
+        (``copy('init')``), and ``load_float`` of a file without it, set it
+        back.
+
+        Args:
+            array (:ref:`ndarray`): Latent weights, or a batch of inputs.
+
+        """
+
+    def scales(self, W):
+        """The scales of the positive and of the negative values.
+
+        Args:
+            W (:ref:`ndarray`): Latent values.
+
+        Returns:
+            tuple or None: Wp and Wn, with their signs, for values Wp and
+            -Wn: two arrays of shape (), or (O,) with one for each index of
+            the first axis of ``W``.  ``None`` if there are no such scales.
+
+        """
+
     def encode(self, W):
         """Returns small integers and the values that they stand for.
 
@@ -78,6 +116,13 @@ class Quantizer(chainer.Link):
 
         """
         raise NotImplementedError
+
+    def copy(self, mode='share'):
+        """As Chainer's; ``'init'`` takes first values anew as well."""
+        copied = super(Quantizer, self).copy(mode)
+        if mode == 'init' and 'initialized' in copied._persistent:
+            copied.initialized = False
+        return copied
 
     def _nearest_codes(self, W, codebook):
         """Codes into a sorted codebook that holds every quantized value."""

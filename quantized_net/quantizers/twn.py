@@ -40,6 +40,12 @@ class TWN(quantizer.Quantizer):
     def forward(self, W):
         return functions.twn(W, self.threshold, self.per_filter)
 
+    def scales(self, W):
+        _, alpha = functions.twn_codes(W, self.threshold, self.per_filter)
+        if self.per_filter:
+            alpha = alpha.ravel()
+        return alpha, alpha
+
     def encode(self, W):
         xp = backend.get_array_module(W)
         codes, alpha = functions.twn_codes(

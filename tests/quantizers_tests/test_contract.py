@@ -21,6 +21,10 @@ QUANTIZERS = {
         threshold=.3, learn_scales=False, initial_scale=.7),
     'ttq_sparsity': lambda: quantizers.TTQ(sparsity=.5),
     'ttq_no_zeros': lambda: quantizers.TTQ(sparsity=0),
+    'ttq_relative': lambda: quantizers.TTQ(
+        threshold=.3, scales='relative', initial_scale=.7),
+    'ttq_relative_fixed': lambda: quantizers.TTQ(
+        sparsity=.5, scales='relative', learn_scales=False),
     'twn': quantizers.TWN,
     'twn_per_filter': lambda: quantizers.TWN(.75, per_filter=True),
     'log': quantizers.LogQuant,
@@ -57,6 +61,7 @@ def test_decoded_codes_are_the_quantized_weight(quantizer, weight):
 def test_quantizing_twice_changes_nothing(quantizer, weight):
     if getattr(quantizer, 'sparsity', None):
         return  # a share of what is left would become zero
+    quantizer.initialize_from(weight)
     once = quantizer(weight).array
     twice = quantizer(once).array
     if isinstance(quantizer, quantizers.TWN):
@@ -73,6 +78,7 @@ def test_encode_leaves_the_weight(quantizer, weight):
 
 
 def test_copies_quantize_alike(quantizer, weight):
+    quantizer.initialize_from(weight)
     expected = quantizer(weight).array
     for made in (copy.deepcopy(quantizer), quantizer.copy(),
                  pickle.loads(pickle.dumps(quantizer))):
@@ -82,6 +88,35 @@ def test_copies_quantize_alike(quantizer, weight):
 def test_it_says_what_it_is(quantizer):
     assert type(quantizer).__name__ in repr(quantizer)
     assert dict(quantizer.printable_specs)
+
+
+def test_scales_have_their_signs(quantizer, weight):
+    if quantizer.kind != 'ternary':
+        assert quantizer.scales(weight) is None
+        return
+    if isinstance(quantizer, quantizers.TTQ):
+        negative = quantizer.s_p if quantizer.relative else quantizer.Wp
+        getattr(negative, 'array', negative)[...] = -.25
+    Wp, Wn = quantizer.scales(weight)
+    assert Wp.dtype == Wn.dtype == weight.dtype
+    assert Wp.shape == Wn.shape == (
+        weight.shape[:1] if getattr(quantizer, 'per_filter', None) else ())
+    if Wp.ndim:
+        Wp, Wn = [v.reshape((-1,) + (1,) * (weight.ndim - 1))
+                  for v in (Wp, Wn)]
+    values = quantizer(weight).array
+    assert bool(((values == Wp) | (values == 0) | (values == -Wn)).all())
+    assert bool((values == Wp)[(weight > 0) & (values != 0)].all())
+
+
+@pytest.mark.parametrize('mode', ['share', 'copy', 'init'])
+def test_copied_parameters(quantizer, mode):
+    for param in quantizer.params():
+        param.array[...] = 5
+    for param, copied in zip(quantizer.params(),
+                             quantizer.copy(mode).params()):
+        assert (float(copied.array) == 5) == (mode != 'init')
+        assert copied.dtype == param.dtype
 
 
 def test_its_values_are_of_its_kind(quantizer, weight):
@@ -137,7 +172,7 @@ def test_names():
     lambda: quantizers.LogQuant(max_exponent=1),
     lambda: quantizers.TTQ(threshold=0), lambda: quantizers.TTQ(threshold=1),
     lambda: quantizers.TTQ(sparsity=1), lambda: quantizers.TTQ(sparsity=-.1),
-    lambda: quantizers.TWN(0)])
+    lambda: quantizers.TTQ(scales='other'), lambda: quantizers.TWN(0)])
 def test_bad_options(make):
     with pytest.raises(ValueError):
         make()
