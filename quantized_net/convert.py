@@ -14,14 +14,6 @@ from quantized_net import quantizers
 from quantized_net import text_table
 from quantized_net import traversal
 
-METHODS = {
-    'ttq': quantizers.TTQ,
-    'twn': quantizers.TWN,
-    'sign': quantizers.Sign,
-    'linear': quantizers.LinearQuant,
-    'log': quantizers.LogQuant,
-}
-
 _CLASSES = {
     L.Linear: links.QuantizedLinear,
     L.Convolution2D: links.QuantizedConvolution2D,
@@ -58,8 +50,8 @@ def quantize(model, method, skip=(), **options):
 
     Args:
         model (~chainer.Link): The model.
-        method (str or callable): ``'ttq'``, ``'twn'``, ``'sign'``,
-            ``'linear'``, ``'log'``; or what returns a new
+        method (str or callable): A name of
+            :data:`quantized_net.quantizers.NAMED`; or what returns a new
             :class:`~quantized_net.quantizers.Quantizer` at each call.
         skip: Paths of layers, or of parts of the model, that stay float, as
             ``('conv1', 'block2/fc')``; or a predicate ``f(path, link)``.
@@ -124,14 +116,15 @@ def _factory(method, options):
         if options:
             raise TypeError('options go with the name of a method')
         return method
-    if method not in METHODS:
+    if method not in quantizers.NAMED:
         raise errors.UserError('unknown method %r; there are: %s' % (
-            method, ', '.join(sorted(METHODS))))
+            method, ', '.join(sorted(quantizers.NAMED))))
+    make = quantizers.NAMED[method]
     try:
-        METHODS[method](**options)
+        make(**options)
     except (TypeError, ValueError) as e:
         raise errors.UserError('%s: %s' % (method, e))
-    return lambda: METHODS[method](**options)
+    return lambda: make(**options)
 
 
 def _layers(model):
@@ -206,7 +199,8 @@ def load_float(path, model):
 
     Returns:
         list of str: What stayed at its initial value (the parameters of the
-        quantizers).
+        quantizers).  Those that start from the weights take the loaded ones
+        (:meth:`~quantized_net.quantizers.Quantizer.initialize_from`).
 
     Raises:
         ~quantized_net.UserError: Where the file is missing, damaged, or of
@@ -245,6 +239,10 @@ def load_float(path, model):
                     else 'of shape %s' % (value.shape,),
                     'of shape %s' % (getattr(current, 'shape', ()),)))
         values.append((owner, attribute, value, current))
+    for name, owner, attribute in serialized:
+        if name in stayed and attribute == 'initialized':
+            # first values are those of the loaded weights
+            owner.initialized = False
     for owner, attribute, value, current in values:
         if current is None and attribute == 'array':
             owner.initialize(value.shape)

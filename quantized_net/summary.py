@@ -19,8 +19,9 @@ class Row(object):
         quantizer (str): Its class, or ``'float'``.
         bits (int): Of one weight.
         zeros (float or None): Share of zeros among the quantized weights.
-        Wp, Wn (float or None): The largest value, and the smallest's
-            magnitude, of the codebook.
+        Wp, Wn (float or None): The scales of the positive and of the
+            negative values, with their signs; the largest, where each
+            filter has its own; ``None`` where there are no scales.
         n_values (int or None): Distinct quantized values.
         float_bytes, packed_bytes (int): Of the weight as float and packed at
             ``bits`` bits with its codebook.
@@ -136,8 +137,11 @@ def _quantized_row(path, link):
         values = quantizers.decode(codes, codebook)
     xp = backend.get_array_module(W)
     bits = link.weight_quantizer.bits
+    scales = link.weight_quantizer.scales(W)
+    Wp, Wn = (None, None) if scales is None else [
+        float(scale.max()) for scale in scales]
     return Row(
         path, W.shape, type(link.weight_quantizer).__name__, bits,
         4 * W.size, (W.size * bits + 7) // 8 + 4 * codebook.size,
-        zeros=float((values == 0).mean()), Wp=float(codebook.max()),
-        Wn=float(-codebook.min()), n_values=len(xp.unique(values)))
+        zeros=float((values == 0).mean()), Wp=Wp, Wn=Wn,
+        n_values=len(xp.unique(values)))

@@ -259,6 +259,23 @@ def test_summary(device):
         assert bool((before[name] == value).all())
 
 
+def test_summary_tells_negative_scales(device):
+    layer = quantized_net.QuantizedLinear(
+        4, 8, weight_quantizer=quantizers.TTQ(sparsity=.5))
+    layer.weight_quantizer.Wp.array[...] = -.25
+    layer.to_device(device)
+    row = quantized_net.summary(layer)[0]
+    assert (row.Wp, row.Wn) == (-.25, 1)
+
+
+def test_summary_without_scales(device):
+    layer = quantized_net.QuantizedLinear(
+        4, 8, weight_quantizer=quantizers.Sign())
+    layer.to_device(device)
+    row = quantized_net.summary(layer)[0]
+    assert row.Wp is None and row.Wn is None
+
+
 def test_summary_of_a_shared_block(model):
     quantized_net.quantize(model, 'ttq')
     names = [row.name for row in quantized_net.summary(model)]

@@ -11,10 +11,11 @@ from quantized_net.kernels import ternary as kernels
 
 class _Ternary(function_node.FunctionNode):
 
-    def __init__(self, delta, gradient_of_Wn, reduction):
+    def __init__(self, delta, gradient_of_Wn, reduction, latent_factors):
         self.delta = delta
         self.gradient_of_Wn = gradient_of_Wn
         self.reduction = reduction
+        self.latent_factors = latent_factors
 
     def check_type_forward(self, in_types):
         type_check._argname(in_types, ('W', 'Wp', 'Wn'))
@@ -30,10 +31,12 @@ class _Ternary(function_node.FunctionNode):
         return y,
 
     def backward(self, indexes, gys):
-        Wp, Wn = self.get_retained_inputs()
+        factors = self.latent_factors
+        if factors is None:
+            factors = self.get_retained_inputs()
         return _TernaryGrad(
             self.codes, self.gradient_of_Wn, self.reduction).apply(
-                (gys[0], Wp, Wn))
+                (gys[0], *factors))
 
 
 class _TernaryGrad(function_node.FunctionNode):
@@ -116,7 +119,8 @@ def quantile_threshold(W, sparsity):
     return xp.partition(xp.abs(W).ravel(), n - 1)[n - 1]
 
 
-def ternary(W, Wp, Wn, delta, gradient_of_Wn='true', reduction='sum'):
+def ternary(W, Wp, Wn, delta, gradient_of_Wn='true', reduction='sum',
+            latent_factors=None):
     """Quantizes to three values with trained scales.
 
     .. math::
@@ -150,6 +154,8 @@ def ternary(W, Wp, Wn, delta, gradient_of_Wn='true', reduction='sum'):
         delta (:ref:`ndarray`): Threshold, shape (); gets no gradient.
         gradient_of_Wn (str): ``'true'`` or ``'paper_eq7'``.
         reduction (str): ``'sum'``, or ``'mean'`` over the index sets.
+        latent_factors (pair of arrays): What stands in place of ``Wp`` and
+            ``Wn`` in the gradient of ``W``, of shape () and its dtype.
 
     Returns:
         ~chainer.Variable: Same shape and dtype as ``W``.
@@ -163,7 +169,9 @@ def ternary(W, Wp, Wn, delta, gradient_of_Wn='true', reduction='sum'):
     if reduction not in ('sum', 'mean'):
         raise ValueError(
             "reduction must be 'sum' or 'mean', not %r" % (reduction,))
-    return _Ternary(delta, gradient_of_Wn, reduction).apply((W, Wp, Wn))[0]
+    return _Ternary(
+        delta, gradient_of_Wn, reduction, latent_factors).apply(
+            (W, Wp, Wn))[0]
 
 
 def twn(W, threshold=0.7, per_filter=False):

@@ -2,6 +2,8 @@
 
 import chainer
 
+from quantized_net import quantizers
+
 
 class QuantizedLayer(chainer.Chain):
 
@@ -35,6 +37,25 @@ class QuantizedLayer(chainer.Chain):
             self.weight_quantizer = weight_quantizer
             self.input_quantizer = input_quantizer
             self.gradient_quantizer = gradient_quantizer
+
+    def _initialize_quantizers(self, x):
+        """In training, takes the quantizers' first values from W and x."""
+        if not chainer.config.train:
+            return
+        for quantizer, values in ((self.weight_quantizer, self.W),
+                                  (self.input_quantizer, x)):
+            if isinstance(quantizer, quantizers.Quantizer):
+                quantizer.initialize_from(values.array)
+
+    @property
+    def weight_kind(self):
+        """The ``kind`` of ``quantized_W``; ``None`` if it may be any."""
+        return getattr(self.weight_quantizer, 'kind', None)
+
+    @property
+    def input_kind(self):
+        """The ``kind`` of the quantized input; ``None`` if it may be any."""
+        return getattr(self.input_quantizer, 'kind', None)
 
     @property
     def quantized_W(self):

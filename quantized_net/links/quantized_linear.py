@@ -6,7 +6,6 @@ from chainer import links as L
 from chainer import utils
 
 from quantized_net import functions
-from quantized_net import quantizers
 from quantized_net.links import quantized_layer
 
 
@@ -52,12 +51,13 @@ class QuantizedLinear(L.Linear, quantized_layer.QuantizedLayer):
         if self.W.array is None:
             self._initialize_params(
                 utils.size_of_shape(x.shape[n_batch_axes:]))
+        self._initialize_quantizers(x)
         x = self.quantize_input(x)
         if self.gradient_quantizer is None:
-            if quantizers.gives_signs(self.weight_quantizer):
+            if self.weight_kind == 'binary':
                 return functions.binary_linear(
                     x, self.quantized_W, self.b, n_batch_axes,
-                    quantizers.gives_signs(self.input_quantizer))
+                    self.input_kind == 'binary')
             return F.linear(x, self.quantized_W, self.b, n_batch_axes)
         batch_shape = x.shape[:n_batch_axes]
         x = x.reshape(utils.size_of_shape(batch_shape), -1)

@@ -1,6 +1,7 @@
 """Hooks of the optimizer."""
 
 from quantized_net.optimizer_hooks.gradient_sign import GradientSign
+from quantized_net.optimizer_hooks.scale_steps import scale_steps
 from quantized_net.optimizer_hooks.weight_clip import WeightClip
 
-__all__ = ['GradientSign', 'WeightClip']
+__all__ = ['GradientSign', 'WeightClip', 'scale_steps']

@@ -4,13 +4,17 @@ from quantized_net.quantizers.linear_quant import LinearQuant
 from quantized_net.quantizers.log_quant import LogQuant
 from quantized_net.quantizers.quantizer import decode
 from quantized_net.quantizers.quantizer import Quantizer
-from quantized_net.quantizers.sign import gives_signs
 from quantized_net.quantizers.sign import Sign
 from quantized_net.quantizers.sign import StochasticSign
 from quantized_net.quantizers.ttq import TTQ
 from quantized_net.quantizers.twn import TWN
 
 __all__ = [
-    'LinearQuant', 'LogQuant', 'Quantizer', 'Sign', 'StochasticSign',
-    'TTQ', 'TWN', 'decode', 'gives_signs',
+    'LinearQuant', 'LogQuant', 'NAMED', 'Quantizer', 'Sign',
+    'StochasticSign', 'TTQ', 'TWN', 'decode',
 ]
+
+#: The classes by their names.
+NAMED = {
+    cls.name: cls
+    for cls in (Sign, StochasticSign, LinearQuant, LogQuant, TTQ, TWN)}

@@ -22,6 +22,9 @@ class LinearQuant(quantizer.Quantizer):
 
     """
 
+    kind = 'uniform'
+    name = 'linear'
+
     def __init__(self, bits=8, clip_value=1.0):
         super(LinearQuant, self).__init__()
         if not 2 <= bits <= 16:

@@ -25,6 +25,9 @@ class LogQuant(quantizer.Quantizer):
 
     """
 
+    kind = 'powers'
+    name = 'log'
+
     def __init__(self, bits=None, max_exponent=0, clip_value=1.0):
         super(LogQuant, self).__init__()
         if bits is not None and not 2 <= bits <= 8:

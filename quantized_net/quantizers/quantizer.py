@@ -1,8 +1,9 @@
 """What every quantizer answers.
 
 To add a method, subclass :class:`Quantizer`, write ``forward`` (its maths
-belong in ``quantized_net/functions``) and ``encode``, set ``bits``, and list
-the options in ``printable_specs``.  Learned scalars are parameters, made in
+belong in ``quantized_net/functions``) and ``encode``, set ``bits`` and
+``kind``, and list the options in ``printable_specs``.  Learned scalars are
+parameters, made with an initializer (so that copies can be drawn anew) in
 ``init_scope``; masks and counters are persistent values.  Layers, summary,
 plots and packing need no more than this.
 """
@@ -19,10 +20,38 @@ class Quantizer(chainer.Link):
 
     Attributes:
         bits (int): Bits of one code.
+        kind (str): What its values are: ``'binary'`` (-1 and +1, no others),
+            ``'ternary'`` (a negative one, zero, a positive one),
+            ``'uniform'`` (multiples of a step), ``'powers'`` (powers of two,
+            their negatives, zero) or ``'codebook'`` (anything else).  A
+            subclass that has a ``forward`` of its own and does not state its
+            kind is of the last.
+        name (str or None): Of the class, not of its instances (theirs is
+            Chainer's: the link's in its parent): what
+            :func:`~quantized_net.quantize` calls it.  Subclasses state
+            their own.
+        initialized (bool): Whether :meth:`initialize_from` has done its
+            work, or has none to do.
 
     """
 
     bits = 32
+    kind = 'codebook'
+    name: str | None = None
+    initialized = True
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if 'name' not in vars(cls):
+            cls.name = None
+        # A kind holds for the forward that it stands beside: a scaled Sign
+        # gives signs no more.
+        for base in cls.__mro__:
+            if 'kind' in vars(base):
+                break
+            if 'forward' in vars(base):
+                cls.kind = 'codebook'
+                break
 
     def forward(self, W):
         """Quantizes.
@@ -36,6 +65,41 @@ class Quantizer(chainer.Link):
 
         """
         raise NotImplementedError
+
+    def initialize_from(self, array):
+        """Takes first values from weights or data, once.
+
+        A quantized layer's forward calls it in training mode, and nothing
+        else does: of the weight quantizer with the latent weights, of the
+        input quantizer with the input.  What only looks (``encode``, reports,
+        ``quantized_W``, a forward in test mode) computes with what it would
+        give and stores nothing.  So a model that is quantized, filled by
+        :func:`~quantized_net.load_float` and then trained starts from the
+        loaded weights.
+
+        The default does nothing.  A quantizer that overrides it registers
+        ``initialized`` as a persistent value, which goes from ``False`` to
+        ``True`` here and is saved with the model; copies that are drawn anew
+        (``copy('init')``), and ``load_float`` of a file without it, set it
+        back.
+
+        Args:
+            array (:ref:`ndarray`): Latent weights, or a batch of inputs.
+
+        """
+
+    def scales(self, W):
+        """The scales of the positive and of the negative values.
+
+        Args:
+            W (:ref:`ndarray`): Latent values.
+
+        Returns:
+            tuple or None: Wp and Wn, with their signs, for values Wp and
+            -Wn: two arrays of shape (), or (O,) with one for each index of
+            the first axis of ``W``.  ``None`` if there are no such scales.
+
+        """
 
     def encode(self, W):
         """Returns small integers and the values that they stand for.
@@ -59,6 +123,13 @@ class Quantizer(chainer.Link):
             raise ValueError(
                 '%s can not encode weights that are NaN or infinite'
                 % type(self).__name__)
+
+    def copy(self, mode='share'):
+        """As Chainer's; ``'init'`` takes first values anew as well."""
+        copied = super(Quantizer, self).copy(mode)
+        if mode == 'init' and 'initialized' in copied._persistent:
+            copied.initialized = False
+        return copied
 
     def _nearest_codes(self, W, codebook):
         """Codes into a sorted codebook that holds every quantized value."""

@@ -20,6 +20,8 @@ class Sign(quantizer.Quantizer):
     """
 
     bits = 1
+    kind = 'binary'
+    name = 'sign'
 
     def __init__(self, clip_value=1.0):
         super(Sign, self).__init__()
@@ -46,15 +48,10 @@ class StochasticSign(Sign):
 
     """
 
+    kind = 'binary'
+    name = 'stochastic_sign'
+
     def forward(self, W):
         if chainer.config.train:
             return functions.stochastic_sign(W, self.clip_value)
         return super(StochasticSign, self).forward(W)
-
-
-def gives_signs(quantizer):
-    """Whether a quantizer's values are -1 and +1, and no others.
-
-    A subclass may scale them: it is not taken for one that does not.
-    """
-    return type(quantizer) in (Sign, StochasticSign)

@@ -4,6 +4,8 @@ import numpy
 
 import chainer
 from chainer import backend
+from chainer import functions as F
+from chainer import initializers
 
 from quantized_net import functions
 from quantized_net.quantizers import quantizer
@@ -15,30 +17,58 @@ class TTQ(quantizer.Quantizer):
 
     See :func:`quantized_net.functions.ternary` for the values and gradients.
 
+    The paper trains the scales themselves, from 1.  Trained weights are far
+    smaller, and a network that adds its layers up (a residual one) then
+    begins far from the float function.  With ``scales='relative'`` the
+    trained factors are relative to what the weights are at the start:
+
+    .. math::
+
+        W_p = a_p s_p \\qquad W_n = a_n s_n
+
+    where :math:`a_p` and :math:`a_n` are the mean magnitudes of the weights
+    above :math:`\\Delta` and below :math:`-\\Delta` (1 where there are none)
+    when training starts, fixed from then on, and :math:`s_p` and :math:`s_n`
+    are trained.  The latent gradient keeps its proportions: it is
+    :math:`s_p g` and :math:`s_n g` in the place of :math:`W_p g` and
+    :math:`W_n g`; and :math:`\\partial L / \\partial s_p = a_p \\sum_{I_p} g`,
+    :math:`\\partial L / \\partial s_n = -a_n \\sum_{I_n} g`.  This form is
+    this library's own.
+
+    Nothing keeps a scale above zero.
+
     Args:
         threshold (float): t of :math:`\\Delta = t \\max |W|`, in (0, 1).
         sparsity (float or None): Constant share of zeros in [0, 1), instead
             of the threshold; it is met anew at every step.
-        learn_scales (bool): Whether ``Wp`` and ``Wn`` are trained, or stay
-            at their initial value.
+        learn_scales (bool): Whether the scales are trained, or stay at their
+            initial value.
         initial_scale (float): Of both.
         gradient_of_Wn (str): ``'true'``, or ``'paper_eq7'``: the sign that
             the paper prints.
         reduction (str): ``'sum'`` or ``'mean'`` over the index sets, in the
             gradients of the scales.  Under Adam the two coincide but for its
             epsilon.
+        scales (str): ``'absolute'``, or ``'relative'``.
 
     Attributes:
-        Wp, Wn (~chainer.Parameter): The scales, of shape ().
+        Wp, Wn (~chainer.Parameter): The absolute scales, of shape ().
+        s_p, s_n (~chainer.Parameter): The factors of relative scales, of
+            shape ().
+        a_p, a_n (:ref:`ndarray`): What these are relative to, of shape ();
+            of no meaning until ``initialized``.
 
     .. seealso:: Zhu et al., arXiv:1612.01064
 
     """
 
     bits = 2
+    kind = 'ternary'
+    name = 'ttq'
 
     def __init__(self, threshold=0.05, sparsity=None, learn_scales=True,
-                 initial_scale=1.0, gradient_of_Wn='true', reduction='sum'):
+                 initial_scale=1.0, gradient_of_Wn='true', reduction='sum',
+                 scales='absolute'):
         super(TTQ, self).__init__()
         if not 0 < threshold < 1:
             raise ValueError(
@@ -46,19 +76,29 @@ class TTQ(quantizer.Quantizer):
         if sparsity is not None and not 0 <= sparsity < 1:
             raise ValueError(
                 'sparsity must be in [0, 1), not %r' % (sparsity,))
+        if scales not in ('absolute', 'relative'):
+            raise ValueError(
+                "scales must be 'absolute' or 'relative', not %r" % (scales,))
         self.threshold = threshold
         self.sparsity = sparsity
         self.learn_scales = learn_scales
         self.gradient_of_Wn = gradient_of_Wn
         self.reduction = reduction
-        scale = numpy.array(initial_scale, numpy.float32)
-        if learn_scales:
-            with self.init_scope():
-                self.Wp = chainer.Parameter(scale.copy())
-                self.Wn = chainer.Parameter(scale.copy())
-        else:
-            self.add_persistent('Wp', scale.copy())
-            self.add_persistent('Wn', scale.copy())
+        self.relative = scales == 'relative'
+        for name in ('s_p', 's_n') if self.relative else ('Wp', 'Wn'):
+            self._add_scale(name, initial_scale)
+        if self.relative:
+            self.add_persistent('a_p', numpy.ones((), numpy.float32))
+            self.add_persistent('a_n', numpy.ones((), numpy.float32))
+            self.add_persistent('initialized', False)
+
+    def _add_scale(self, name, value):
+        if not self.learn_scales:
+            self.add_persistent(name, numpy.array(value, numpy.float32))
+            return
+        with self.init_scope():
+            setattr(self, name, chainer.Parameter(
+                initializers.Constant(value, numpy.float32), ()))
 
     @property
     def printable_specs(self):
@@ -69,6 +109,7 @@ class TTQ(quantizer.Quantizer):
         yield 'learn_scales', self.learn_scales
         yield 'gradient_of_Wn', self.gradient_of_Wn
         yield 'reduction', self.reduction
+        yield 'scales', 'relative' if self.relative else 'absolute'
 
     def delta(self, W):
         """The threshold for an array of latent weights, of shape ()."""
@@ -76,18 +117,25 @@ class TTQ(quantizer.Quantizer):
             return functions.max_threshold(W, self.threshold)
         return functions.quantile_threshold(W, self.sparsity)
 
+    def initialize_from(self, W):
+        if not self.initialized:
+            self.a_p, self.a_n = self._mean_magnitudes(W, self.delta(W))
+            self.initialized = True
+
     def forward(self, W):
         W = chainer.as_variable(W)
-        Wp, Wn = [self._cast(s, W) for s in (self.Wp, self.Wn)]
+        delta = self.delta(W.array)
+        Wp, Wn = self._scales(W.array, delta)
+        factors = None
+        if self.relative:
+            factors = [getattr(s, 'array', s).astype(W.dtype)
+                       for s in (self.s_p, self.s_n)]
         return functions.ternary(
-            W, Wp, Wn, self.delta(W.array), self.gradient_of_Wn,
-            self.reduction)
+            W, Wp, Wn, delta, self.gradient_of_Wn, self.reduction, factors)
 
-    @staticmethod
-    def _cast(scale, W):
-        if scale.dtype == W.dtype:
-            return scale
-        return chainer.functions.cast(scale, W.dtype)
+    def scales(self, W):
+        Wp, Wn = self._scales(W, self.delta(W))
+        return Wp.array, Wn.array
 
     def encode(self, W):
         self._check_finite(W)
@@ -95,6 +143,31 @@ class TTQ(quantizer.Quantizer):
         delta = self.delta(W)
         codes = (W > delta).astype(xp.uint8) * xp.uint8(2)
         codes += (W < -delta).astype(xp.uint8)
-        scales = [xp.asarray(getattr(s, 'array', s)).astype(W.dtype)
-                  for s in (self.Wn, self.Wp)]
-        return codes, xp.stack([xp.zeros((), W.dtype), -scales[0], scales[1]])
+        Wp, Wn = self._scales(W, delta)
+        return codes, xp.stack(
+            [xp.zeros((), W.dtype), -Wn.array, Wp.array])
+
+    def _scales(self, W, delta):
+        """Wp and Wn as variables of the dtype of the array W."""
+        if self.relative:
+            a_p, a_n = (self.a_p, self.a_n) if self.initialized else (
+                self._mean_magnitudes(W, delta))
+            scales = [chainer.as_variable(self.s_p) * a_p,
+                      chainer.as_variable(self.s_n) * a_n]
+        else:
+            scales = [self.Wp, self.Wn]
+        return [F.cast(chainer.as_variable(s), W.dtype) for s in scales]
+
+    @staticmethod
+    def _mean_magnitudes(W, delta):
+        """The means of |W| above delta and below -delta (float32)."""
+        xp = backend.get_array_module(W)
+        means = []
+        for chosen in (W > delta, W < -delta):
+            n = chosen.sum()
+            # float16 would overflow
+            total = (abs(W) * chosen).sum(
+                dtype=numpy.promote_types(W.dtype, numpy.float32))
+            means.append(xp.where(
+                n > 0, total / xp.maximum(n, 1), 1).astype(numpy.float32))
+        return means

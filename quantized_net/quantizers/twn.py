@@ -21,6 +21,8 @@ class TWN(quantizer.Quantizer):
     """
 
     bits = 2
+    kind = 'ternary'
+    name = 'twn'
 
     def __init__(self, threshold=0.7, per_filter=False):
         super(TWN, self).__init__()
@@ -37,6 +39,12 @@ class TWN(quantizer.Quantizer):
 
     def forward(self, W):
         return functions.twn(W, self.threshold, self.per_filter)
+
+    def scales(self, W):
+        _, alpha = functions.twn_codes(W, self.threshold, self.per_filter)
+        if self.per_filter:
+            alpha = alpha.ravel()
+        return alpha, alpha
 
     def encode(self, W):
         self._check_finite(W)

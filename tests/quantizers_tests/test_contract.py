@@ -8,6 +8,7 @@ import numpy
 import pytest
 
 from quantized_net import quantizers
+from testing import to_cpu
 
 QUANTIZERS = {
     'sign': quantizers.Sign,
@@ -20,6 +21,10 @@ QUANTIZERS = {
         threshold=.3, learn_scales=False, initial_scale=.7),
     'ttq_sparsity': lambda: quantizers.TTQ(sparsity=.5),
     'ttq_no_zeros': lambda: quantizers.TTQ(sparsity=0),
+    'ttq_relative': lambda: quantizers.TTQ(
+        threshold=.3, scales='relative', initial_scale=.7),
+    'ttq_relative_fixed': lambda: quantizers.TTQ(
+        sparsity=.5, scales='relative', learn_scales=False),
     'twn': quantizers.TWN,
     'twn_per_filter': lambda: quantizers.TWN(.75, per_filter=True),
     'log': quantizers.LogQuant,
@@ -56,6 +61,7 @@ def test_decoded_codes_are_the_quantized_weight(quantizer, weight):
 def test_quantizing_twice_changes_nothing(quantizer, weight):
     if getattr(quantizer, 'sparsity', None):
         return  # a share of what is left would become zero
+    quantizer.initialize_from(weight)
     once = quantizer(weight).array
     twice = quantizer(once).array
     if isinstance(quantizer, quantizers.TWN):
@@ -72,6 +78,7 @@ def test_encode_leaves_the_weight(quantizer, weight):
 
 
 def test_copies_quantize_alike(quantizer, weight):
+    quantizer.initialize_from(weight)
     expected = quantizer(weight).array
     for made in (copy.deepcopy(quantizer), quantizer.copy(),
                  pickle.loads(pickle.dumps(quantizer))):
@@ -83,13 +90,89 @@ def test_it_says_what_it_is(quantizer):
     assert dict(quantizer.printable_specs)
 
 
+def test_scales_have_their_signs(quantizer, weight):
+    if quantizer.kind != 'ternary':
+        assert quantizer.scales(weight) is None
+        return
+    if isinstance(quantizer, quantizers.TTQ):
+        negative = quantizer.s_p if quantizer.relative else quantizer.Wp
+        getattr(negative, 'array', negative)[...] = -.25
+    Wp, Wn = quantizer.scales(weight)
+    assert Wp.dtype == Wn.dtype == weight.dtype
+    assert Wp.shape == Wn.shape == (
+        weight.shape[:1] if getattr(quantizer, 'per_filter', None) else ())
+    if Wp.ndim:
+        Wp, Wn = [v.reshape((-1,) + (1,) * (weight.ndim - 1))
+                  for v in (Wp, Wn)]
+    values = quantizer(weight).array
+    assert bool(((values == Wp) | (values == 0) | (values == -Wn)).all())
+    assert bool((values == Wp)[(weight > 0) & (values != 0)].all())
+
+
+@pytest.mark.parametrize('mode', ['share', 'copy', 'init'])
+def test_copied_parameters(quantizer, mode):
+    for param in quantizer.params():
+        param.array[...] = 5
+    for param, copied in zip(quantizer.params(),
+                             quantizer.copy(mode).params()):
+        assert (float(copied.array) == 5) == (mode != 'init')
+        assert copied.dtype == param.dtype
+
+
+def test_its_values_are_of_its_kind(quantizer, weight):
+    values = to_cpu(quantizer(weight)).ravel()
+    if quantizer.kind == 'binary':
+        of_kind = abs(values) == 1
+    elif quantizer.kind == 'ternary':
+        n_filters = len(weight) if getattr(quantizer, 'per_filter', 0) else 1
+        of_kind = len(set(values.tolist()) - {0}) <= 2 * n_filters
+    elif quantizer.kind == 'uniform':
+        of_kind = values % quantizer.step == 0
+    else:
+        assert quantizer.kind == 'powers'
+        of_kind = numpy.isin(numpy.frexp(values)[0], (-.5, 0, .5))
+    assert numpy.all(of_kind)
+
+
+class Scaled(object):
+
+    def forward(self, W):
+        return super(Scaled, self).forward(W) * 2
+
+
+def test_a_kind_is_of_the_forward_beside_it():
+    class Renamed(quantizers.Sign):
+        pass
+
+    class Doubled(quantizers.Sign):
+        def forward(self, W):
+            return super(Doubled, self).forward(W) * 2
+
+    class Mixed(Scaled, quantizers.TTQ):
+        pass
+
+    class Stated(Scaled, quantizers.Sign):
+        kind = 'ternary'
+
+    assert [cls.kind for cls in (Renamed, Doubled, Mixed, Stated)] == [
+        'binary', 'codebook', 'codebook', 'ternary']
+    assert Renamed.name is None
+
+
+def test_names():
+    assert set(quantizers.NAMED) == {
+        'sign', 'stochastic_sign', 'linear', 'log', 'ttq', 'twn'}
+    for name, cls in quantizers.NAMED.items():
+        assert cls.name == name
+
+
 @pytest.mark.parametrize('make', [
     lambda: quantizers.LinearQuant(1), lambda: quantizers.LinearQuant(17),
     lambda: quantizers.LogQuant(1), lambda: quantizers.LogQuant(9),
     lambda: quantizers.LogQuant(max_exponent=1),
     lambda: quantizers.TTQ(threshold=0), lambda: quantizers.TTQ(threshold=1),
     lambda: quantizers.TTQ(sparsity=1), lambda: quantizers.TTQ(sparsity=-.1),
-    lambda: quantizers.TWN(0)])
+    lambda: quantizers.TTQ(scales='other'), lambda: quantizers.TWN(0)])
 def test_bad_options(make):
     with pytest.raises(ValueError):
         make()
