@@ -66,8 +66,7 @@ def main():
     device = devices.get(args.gpu, args.device)
     run.make_out(args.out)
     data = datasets.load_images(args.dataset, args.data_dir)
-    trainers.check_quantization(
-        args, NETWORKS[args.network].make(data.n_classes))
+    trainers.check(args, lambda args: make_network(args, data))
     stages.run(args, parser.for_float(args),
                lambda stage: train_network(stage, data, device))
 
@@ -95,6 +94,11 @@ def make_iterators(args, data):
         for x, t in (validation, test)]
 
 
+def make_network(args, data):
+    return NETWORKS[args.network].make(
+        data.n_classes, data.train[0].shape[1])
+
+
 def make_optimizer(args):
     """Momentum SGD; all W have weight decay, and the scales."""
     endings = ('/W',) if args.no_decay_of_scales else ('/W', '/Wp', '/Wn')
@@ -114,8 +118,7 @@ def train_network(stage, data, device):
     devices.seed(device, args.seed)
     train_iter, validation_iter, test_iter = make_iterators(args, data)
     model = trainers.classifier(
-        NETWORKS[args.network].make(data.n_classes, data.train[0].shape[1]),
-        stage, device)
+        stage, device, lambda args: make_network(args, data))
     trainer = trainers.build(
         stage, training.updaters.StandardUpdater(
             train_iter, make_optimizer(args).setup(model),

@@ -65,6 +65,10 @@ def make_parser(argv=None):
     return parser
 
 
+def make_network(args):
+    return NETWORKS[args.network].make(args)
+
+
 def make_optimizer(args):
     if args.optimizer == 'adam':
         return optimizers.Adam(alpha=args.lr)
@@ -78,7 +82,7 @@ def main():
     run.make_out(args.out)
     data = datasets.load(
         args.dataset, args.data_dir, ndim=1 if args.network == 'mlp' else 3)
-    trainers.check_quantization(args, NETWORKS[args.network].make(args))
+    trainers.check(args, make_network)
     stages.run(args, parser.for_float(args),
                lambda stage: train_network(stage, data, device))
 
@@ -101,8 +105,7 @@ def train_network(stage, data, device):
     print(about.header, end='', flush=True)
 
     devices.seed(device, args.seed)
-    model = trainers.classifier(
-        NETWORKS[args.network].make(args), stage, device)
+    model = trainers.classifier(stage, device, make_network)
     optimizer = make_optimizer(args).setup(model)
     if args.optimizer == 'sign':
         optimizer.add_hook(optimizer_hooks.GradientSign())

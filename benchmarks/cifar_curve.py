@@ -40,7 +40,7 @@ def make_networks(args):
     # the same random numbers in the same order as train_cifar.py
     numpy.random.seed(args.seed)
     iterators = train_cifar.make_iterators(args, data)
-    ours = train_cifar.NETWORKS[args.network].make(data.n_classes)
+    ours = train_cifar.make_network(args, data)
     theirs = torch_peers.network(args.network, args.method, None)
     if args.init is not None:
         convert.load_float(args.init, ours)

@@ -31,14 +31,16 @@ class Distiller(L.Classifier):
             shape.
         temperature (float): T, above 0.
         weight (float): Of the teacher, from 0 to 1.
+        lossfun (callable): Of the labels, in the place of CE.
 
     .. seealso:: Hinton et al., arXiv:1503.02531, section 2; Polino et al.,
         arXiv:1802.05668, section 2.
 
     """
 
-    def __init__(self, predictor, teacher, temperature=2., weight=.5):
-        super(Distiller, self).__init__(predictor)
+    def __init__(self, predictor, teacher, temperature=2., weight=.5,
+                 lossfun=F.softmax_cross_entropy):
+        super(Distiller, self).__init__(predictor, lossfun)
         if not temperature > 0:
             raise errors.UserError(
                 'temperature must be above 0, not %r' % (temperature,))

@@ -1,5 +1,6 @@
 """What the Trainer prints, plots, checks and saves."""
 
+from quantized_net.extensions.annealing import Annealing
 from quantized_net.extensions.batch_statistics_evaluator import (
     BatchStatisticsEvaluator)
 from quantized_net.extensions.interrupt import Interrupt
@@ -15,7 +16,8 @@ from quantized_net.extensions.ternary_report import TernaryReport
 from quantized_net.extensions.time_budget import TimeBudget
 
 __all__ = [
-    'BatchStatisticsEvaluator', 'Interrupt', 'LearningRate', 'NaNGuard',
+    'Annealing', 'BatchStatisticsEvaluator', 'Interrupt', 'LearningRate',
+    'NaNGuard',
     'PauseAfter', 'PlotCurves', 'PlotTernary', 'RandomState', 'Settings',
     'TableReport', 'TernaryReport', 'TimeBudget',
 ]

@@ -16,11 +16,13 @@ from quantized_net.functions.quantized_backward import (
     linear_with_quantized_backward)
 from quantized_net.functions.sign import sign
 from quantized_net.functions.sign import stochastic_sign
+from quantized_net.functions.soften import soften
 from quantized_net.functions.ternary import max_threshold
 from quantized_net.functions.ternary import quantile_threshold
 from quantized_net.functions.ternary import ternary
 from quantized_net.functions.ternary import twn
 from quantized_net.functions.ternary import twn_codes
+from quantized_net.functions.ternary import twn_threshold
 
 __all__ = [
     'ap2', 'average_pooling_2d', 'batch_normalization', 'binary_linear',
@@ -28,5 +30,6 @@ __all__ = [
     'fixed_batch_normalization', 'linear_quant',
     'linear_with_quantized_backward', 'log_quant',
     'max_pooling_2d', 'max_threshold', 'quantile_threshold', 'sign',
-    'stochastic_sign', 'ternary', 'twn', 'twn_codes',
+    'soften', 'stochastic_sign', 'ternary', 'twn', 'twn_codes',
+    'twn_threshold',
 ]

@@ -204,12 +204,11 @@ def twn(W, threshold=0.7, per_filter=False):
     return _TWN(threshold, per_filter).apply((W,))[0]
 
 
-def twn_codes(W, threshold=0.7, per_filter=False):
-    """Codes -1, 0 and 1 (int8) and the scales of :func:`twn`.
+def twn_threshold(W, threshold=0.7, per_filter=False):
+    """The magnitudes of the weights and the threshold of :func:`twn`.
 
-    The scales have the shape (), or (O, 1, ...) for each filter; that of a
-    filter with nothing above the threshold is 0, and that of one with a NaN
-    or an infinity NaN.  Sums are float32's, or float64's for float64.
+    Both are float32, or float64 for float64; the threshold is of the shape
+    (), or (O, 1, ...) for each filter.
 
     Raises:
         TypeError: If the weights are no floats.
@@ -223,6 +222,23 @@ def twn_codes(W, threshold=0.7, per_filter=False):
     n = W.size // len(W) if per_filter and len(W) else W.size
     delta = magnitude.sum(axis=axis, keepdims=per_filter) / max(n, 1) * (
         magnitude.dtype.type(threshold))
+    return magnitude, delta
+
+
+def twn_codes(W, threshold=0.7, per_filter=False):
+    """Codes -1, 0 and 1 (int8) and the scales of :func:`twn`.
+
+    The scales have the shape (), or (O, 1, ...) for each filter; that of a
+    filter with nothing above the threshold is 0, and that of one with a NaN
+    or an infinity NaN.  Sums are float32's, or float64's for float64.
+
+    Raises:
+        TypeError: If the weights are no floats.
+
+    """
+    xp = backend.get_array_module(W)
+    axis = tuple(range(1, W.ndim)) if per_filter else None
+    magnitude, delta = twn_threshold(W, threshold, per_filter)
     above = magnitude > delta
     count = above.sum(axis=axis, keepdims=per_filter)
     total = xp.where(above, magnitude, 0).sum(axis=axis, keepdims=per_filter)

@@ -50,7 +50,11 @@ class QuantizedLayer(chainer.Chain):
     @property
     def weight_kind(self):
         """The ``kind`` of ``quantized_W``; ``None`` if it may be any."""
-        return getattr(self.weight_quantizer, 'kind', None)
+        quantizer = self.weight_quantizer
+        if getattr(quantizer, 'inverse_slope', 0) > 0 and (
+                chainer.config.train):
+            return None  # on its way to its levels
+        return getattr(quantizer, 'kind', None)
 
     @property
     def input_kind(self):
@@ -62,7 +66,9 @@ class QuantizedLayer(chainer.Chain):
         """The weight as the forward uses it (:class:`~chainer.Variable`)."""
         if self.weight_quantizer is None:
             return self.W
-        return self.weight_quantizer(self.W)
+        if not isinstance(self.weight_quantizer, quantizers.Quantizer):
+            return self.weight_quantizer(self.W)
+        return self.weight_quantizer.soften(self.W)
 
     def quantize_input(self, x):
         """The input as the forward uses it."""

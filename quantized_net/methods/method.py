@@ -121,12 +121,11 @@ class Method(object):
         self.add_options(parser)
         return parser.parse_args([])
 
-    def hooks(self, args):
-        """Hooks of the optimizer (a list)."""
-        if args.clip == 'none':
-            return []
-        return [optimizer_hooks.WeightClip(
-            params='all' if args.clip == 'all' else None)]
+    def set_up(self, optimizer, args):
+        """Adds the method's hooks to an optimizer that has its model."""
+        if args.clip != 'none':
+            optimizer.add_hook(optimizer_hooks.WeightClip(
+                params='all' if args.clip == 'all' else None))
 
     def extensions(self, model, title):
         """Extensions of the Trainer (a list).

@@ -2,8 +2,10 @@
 
 from quantized_net import errors
 from quantized_net import extensions
+from quantized_net import optimizer_hooks
 from quantized_net import quantizers
 from quantized_net.methods import method
+from quantized_net.training import options
 
 
 class TTQ(method.Method):
@@ -33,6 +35,17 @@ class TTQ(method.Method):
             help='train a network for each of these shares of zeros, in '
             'OUT/sparsity-*, and draw OUT/sparsity.png')
         group.add_argument(
+            '--scales', choices=('absolute', 'relative'),
+            default='absolute',
+            help='what is trained from 1: Wp and Wn, or their factors to the '
+            'mean magnitudes of the weights at the start '
+            '(default: %(default)s)')
+        group.add_argument(
+            '--scale-lr', type=options.non_negative_float, default=1.,
+            metavar='FACTOR',
+            help='learning rate of the scales, as a factor to that of all '
+            'else (default: %(default)g)')
+        group.add_argument(
             '--fixed-scales', action='store_true',
             help='Wp and Wn stay as they are at the start')
         group.add_argument(
@@ -51,7 +64,8 @@ class TTQ(method.Method):
                     '--sweep %g: shares of zeros are in [0, 1)' % share)
         if args.fixed_scales:
             for option, default in (('--gradient-of-Wn', 'true'),
-                                    ('--reduction', 'sum')):
+                                    ('--reduction', 'sum'),
+                                    ('--scale-lr', 1.)):
                 value = getattr(args, option[2:].replace('-', '_'))
                 if value != default:
                     raise errors.UserError(
@@ -62,7 +76,13 @@ class TTQ(method.Method):
     def weight_quantizer(self, args):
         return quantizers.TTQ(
             args.threshold, args.sparsity, not args.fixed_scales,
-            gradient_of_Wn=args.gradient_of_Wn, reduction=args.reduction)
+            gradient_of_Wn=args.gradient_of_Wn, reduction=args.reduction,
+            scales=args.scales)
+
+    def set_up(self, optimizer, args):
+        super(TTQ, self).set_up(optimizer, args)
+        if args.scale_lr != 1:
+            optimizer_hooks.scale_steps(optimizer, args.scale_lr)
 
     def extensions(self, model, title):
         return [extensions.TernaryReport(model),

@@ -42,8 +42,12 @@ class LinearQuant(quantizer.Quantizer):
         return functions.linear_quant(
             W, self.step, -1.0, 1.0 - self.step, self.clip_value)
 
-    def encode(self, W):
+    def levels(self, W):
         xp = backend.get_array_module(W)
         half = 2 ** (self.bits - 1)
-        levels = xp.arange(-half, half).astype(W.dtype)
-        return self._nearest_codes(W, levels * W.dtype.type(self.step))
+        levels = xp.arange(-half, half).astype(W.dtype) * W.dtype.type(
+            self.step)
+        return levels, (levels[1:] + levels[:-1]) / 2
+
+    def encode(self, W):
+        return self._nearest_codes(W, self.levels(W)[0])

@@ -52,11 +52,16 @@ class LogQuant(quantizer.Quantizer):
         return functions.log_quant(
             W, self.min_exponent, self.max_exponent, self.clip_value)
 
-    def encode(self, W):
+    def levels(self, W):
         xp = backend.get_array_module(W)
         lowest = -126 if self.min_exponent is None else self.min_exponent
         # made on the host: CuPy's exp2 need not be exact
         powers = [2.0 ** e for e in range(lowest, self.max_exponent + 1)]
-        codebook = xp.array(
-            [-p for p in powers[::-1]] + [0.0] + powers, W.dtype)
-        return self._nearest_codes(W, codebook)
+        # the exponent is rounded: half a power below each
+        bounds = [p / 2 ** .5 for p in powers]
+        return (xp.array([-p for p in powers[::-1]] + [0.0] + powers,
+                         W.dtype),
+                xp.array([-b for b in bounds[::-1]] + bounds, W.dtype))
+
+    def encode(self, W):
+        return self._nearest_codes(W, self.levels(W)[0])

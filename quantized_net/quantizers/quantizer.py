@@ -13,6 +13,8 @@ import numpy
 import chainer
 from chainer import backend
 
+from quantized_net import functions
+
 
 class Quantizer(chainer.Link):
 
@@ -30,6 +32,10 @@ class Quantizer(chainer.Link):
             Chainer's: the link's in its parent): what
             :func:`~quantized_net.quantize` calls it.  Subclasses state
             their own.
+        inverse_slope (float): Where it is above 0, a layer's weight is not
+            quantized but softened in training
+            (:func:`quantized_net.functions.soften`);
+            :class:`quantized_net.extensions.Annealing` sets it.
         initialized (bool): Whether :meth:`initialize_from` has done its
             work, or has none to do.
 
@@ -38,6 +44,7 @@ class Quantizer(chainer.Link):
     bits = 32
     kind = 'codebook'
     name: str | None = None
+    inverse_slope = 0.
     initialized = True
 
     def __init_subclass__(cls, **kwargs):
@@ -87,6 +94,41 @@ class Quantizer(chainer.Link):
             array (:ref:`ndarray`): Latent weights, or a batch of inputs.
 
         """
+
+    def levels(self, W):
+        """The values that there are, and where one gives way to the next.
+
+        Args:
+            W (:ref:`ndarray`): Latent values.
+
+        Returns:
+            tuple: Sorted levels, of shape (K,) or (O, K), and the K - 1
+            boundaries between them; halfway, unless a quantizer says else.
+
+        """
+        xp = backend.get_array_module(W)
+        levels = xp.sort(self.encode(W)[1], axis=-1)
+        return levels, (levels[..., 1:] + levels[..., :-1]) / 2
+
+    def soften(self, W):
+        """Quantizes, or in training only moves W towards the levels.
+
+        The gradients are those of the quantized values.
+
+        Args:
+            W (~chainer.Variable): Latent values, any shape.
+
+        Returns:
+            ~chainer.Variable: Same shape.
+
+        """
+        y = self(W)
+        if not (self.inverse_slope > 0 and chainer.config.train):
+            return y
+        levels, boundaries = self.levels(W.array)
+        softened = functions.soften(
+            W.array, levels, boundaries, self.inverse_slope)
+        return y + (softened - y.array)
 
     def scales(self, W):
         """The scales of the positive and of the negative values.

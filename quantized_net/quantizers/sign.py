@@ -34,6 +34,10 @@ class Sign(quantizer.Quantizer):
     def forward(self, W):
         return functions.sign(W, self.clip_value)
 
+    def levels(self, W):
+        xp = backend.get_array_module(W)
+        return xp.array([-1, 1], W.dtype), xp.zeros(1, W.dtype)
+
     def encode(self, W):
         self._check_finite(W)
         xp = backend.get_array_module(W)

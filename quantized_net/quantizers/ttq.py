@@ -128,7 +128,7 @@ class TTQ(quantizer.Quantizer):
         Wp, Wn = self._scales(W.array, delta)
         factors = None
         if self.relative:
-            factors = [getattr(s, 'array', s).astype(W.dtype)
+            factors = [chainer.as_variable(s).array.astype(W.dtype)
                        for s in (self.s_p, self.s_n)]
         return functions.ternary(
             W, Wp, Wn, delta, self.gradient_of_Wn, self.reduction, factors)
@@ -136,6 +136,13 @@ class TTQ(quantizer.Quantizer):
     def scales(self, W):
         Wp, Wn = self._scales(W, self.delta(W))
         return Wp.array, Wn.array
+
+    def levels(self, W):
+        xp = backend.get_array_module(W)
+        delta = self.delta(W)
+        Wp, Wn = [scale.array for scale in self._scales(W, delta)]
+        return (xp.stack([-Wn, xp.zeros((), W.dtype), Wp]),
+                xp.stack([-delta, delta]))
 
     def encode(self, W):
         self._check_finite(W)

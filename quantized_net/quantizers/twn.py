@@ -46,6 +46,15 @@ class TWN(quantizer.Quantizer):
             alpha = alpha.ravel()
         return alpha, alpha
 
+    def levels(self, W):
+        xp = backend.get_array_module(W)
+        alpha = self.scales(W)[0]
+        _, delta = functions.twn_threshold(
+            W, self.threshold, self.per_filter)
+        delta = xp.asarray(delta).astype(W.dtype).reshape(alpha.shape)
+        return (xp.stack([-alpha, xp.zeros_like(alpha), alpha], axis=-1),
+                xp.stack([-delta, delta], axis=-1))
+
     def encode(self, W):
         self._check_finite(W)
         xp = backend.get_array_module(W)

@@ -171,6 +171,20 @@ class Parser(argparse.ArgumentParser):
         self.needs('drops', lambda args: args.schedule == 'steps',
                    'without --schedule steps')
         group.add_argument(
+            '--teacher', metavar='MODEL',
+            help='model.npz of a network to learn from, too; of the network '
+            'that args.json beside it names, else of this one')
+        group.add_argument(
+            '--temperature', type=options.positive_float, default=2.,
+            metavar='T', help='of the two in the loss of --teacher '
+            '(default: %(default)g)')
+        group.add_argument(
+            '--distill-weight', type=options.share, default=.5, metavar='L',
+            help="the teacher's part of the loss (default: %(default)s)")
+        for dest in ('temperature', 'distill_weight'):
+            self.needs(dest, lambda args: args.teacher is not None,
+                       'without --teacher')
+        group.add_argument(
             '--clip', choices=('weights', 'all', 'none'),
             default=self._method.clip,
             help='which parameters are kept within [-1, 1]: the latent '
@@ -187,6 +201,10 @@ class Parser(argparse.ArgumentParser):
             '--skip', nargs='*', metavar='LAYER', default=self._skip,
             help='layers that stay float (default: %s)' % (
                 ' '.join(self._skip) or 'none'))
+        group.add_argument(
+            '--anneal', type=options.share, default=0., metavar='SHARE',
+            help='for this share of the epochs the weights become quantized '
+            'little by little (default: 0: they are from the start)')
         if not self._method.starts_from_float:
             return
         group.add_argument(
@@ -245,6 +263,8 @@ class Parser(argparse.ArgumentParser):
                 if name not in self._of_quantization}
         if args.clip == 'weights':
             left['clip'] = 'none'
+        for name in ('teacher', 'temperature', 'distill_weight'):
+            left[name] = self.get_default(name)
         return argparse.Namespace(**dict(left, method='float'))
 
     def _dests(self):
@@ -275,7 +295,8 @@ class Parser(argparse.ArgumentParser):
             return '%s is an option of %s, not of --method %s and %s %s' % (
                 name, ' and '.join(owners), self._method.name, self._option,
                 self._network)
-        if name in ('--init', '--skip', '--warmup', '--warmup-lr'):
+        if name in ('--anneal', '--init', '--skip', '--warmup',
+                    '--warmup-lr'):
             return '%s says nothing with --method %s' % (
                 name, self._method.name)
         return 'unrecognized arguments: ' + ' '.join(unknown)

@@ -48,8 +48,9 @@ NAMES = ('constant', 'steps', 'linear', 'cosine')
 
 
 def depends_on_length(args):
-    """Whether another number of epochs changes the rates of the first."""
-    return args.schedule in ('linear', 'cosine')
+    """Whether another number of epochs changes what the first ones do."""
+    return args.schedule in ('linear', 'cosine') or bool(
+        getattr(args, 'anneal', 0))
 
 
 def from_options(args):

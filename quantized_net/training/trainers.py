@@ -1,13 +1,17 @@
 """The model and the trainer that the scripts share."""
 
+import argparse
 import os
 
 from chainer import links as L
 from chainer import training
 from chainer.training import extensions
+import numpy
 
 from quantized_net import convert
+from quantized_net import distillation
 from quantized_net import errors
+from quantized_net import experiments
 from quantized_net import extensions as our_extensions
 from quantized_net import files
 from quantized_net import methods
@@ -20,42 +24,79 @@ from quantized_net.training import snapshot
 from quantized_net.training import versions
 
 
-def classifier(network, stage, device):
+def classifier(stage, device, make):
     """A network as a stage starts with it: loaded, quantized, on its device.
 
     Args:
-        network (~chainer.Chain): With its initial weights.
         stage (~quantized_net.training.stages.Stage): What is to be trained.
         device (~chainer.backend.Device): Where.
+        make (callable): From options to a network with initial weights.
 
     Returns:
-        ~chainer.links.Classifier
+        ~chainer.links.Classifier: With a teacher where the options name one.
 
     """
     args, method = stage.args, methods.get(stage.args.method)
+    network = make(args)
     if stage.init is not None and not _goes_on_without_init(stage):
         convert.load_float(stage.init, network)
     report = method.quantize(network, args, getattr(args, 'skip', ()))
     if report is not None:
         print(report, end='\n\n', flush=True)
-    model = L.Classifier(network, method.loss)
+    if args.teacher is None:
+        model = L.Classifier(network, method.loss)
+    else:
+        model = distillation.Distiller(
+            network, teacher(args, make), args.temperature,
+            args.distill_weight, method.loss)
     model.to_device(device)
     return model
 
 
-def check_quantization(args, network):
-    """Quantizes a network that nobody needs, before anything is trained.
+def teacher(args, make):
+    """The network that ``--teacher`` names, with its weights.
+
+    What network it is stands in ``args.json`` beside the file; where there
+    is none, it is the one that is trained.
 
     Args:
         args (argparse.Namespace): Options of the script.
-        network (~chainer.Chain): To be thrown away.
+        make (callable): From options to a network.
 
     Raises:
-        ~quantized_net.UserError: Where it can not be quantized so.
+        ~quantized_net.UserError: Where the file does not fit.
+
+    """
+    options = argparse.Namespace(**vars(args))
+    path = os.path.join(os.path.dirname(args.teacher), 'args.json')
+    if os.path.exists(path):
+        its = experiments.read_args(os.path.dirname(args.teacher))
+        options.network = its.get('network', args.network)
+        if 'unit' in its:
+            options.unit = its['unit']
+    state = numpy.random.get_state()
+    network = make(options)
+    numpy.random.set_state(state)
+    convert.load_float(args.teacher, network)
+    return network
+
+
+def check(args, make):
+    """Tries what can be tried before anything is trained.
+
+    Args:
+        args (argparse.Namespace): Options of the script.
+        make (callable): From options to a network.
+
+    Raises:
+        ~quantized_net.UserError: Where the network can not be quantized so,
+            or the teacher not be loaded.
 
     """
     methods.get(args.method).quantize(
-        network, args, getattr(args, 'skip', ()))
+        make(args), args, getattr(args, 'skip', ()))
+    if args.teacher is not None:
+        teacher(args, make)
 
 
 def _goes_on_without_init(stage):
@@ -83,8 +124,7 @@ def build(stage, updater, info):
     args, method = stage.args, methods.get(stage.args.method)
     optimizer = updater.get_optimizer('main')
     model = optimizer.target
-    for hook in method.hooks(args):
-        optimizer.add_hook(hook)
+    method.set_up(optimizer, args)
     trainer = training.Trainer(updater, (args.epoch, 'epoch'), out=stage.out)
     entries = ['epoch', 'main/loss', 'validation/main/loss', 'main/accuracy',
                'validation/main/accuracy']
@@ -92,6 +132,9 @@ def build(stage, updater, info):
         entries.append('validation_batch/main/accuracy')
     for extension in method.extensions(model, info.title):
         trainer.extend(extension)
+    if getattr(args, 'anneal', 0):
+        trainer.extend(our_extensions.Annealing(
+            model, args.anneal * args.epoch))
     trainer.extend(our_extensions.NaNGuard())
     trainer.extend(extensions.LogReport())
     trainer.extend(our_extensions.TableReport(

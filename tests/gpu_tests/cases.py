@@ -1,7 +1,5 @@
 """Training steps of every method, as the scripts make them, but small."""
 
-import argparse
-
 import chainer
 from chainer import links as L
 import numpy
@@ -34,10 +32,9 @@ class Case(object):
             param.array = param.array.astype(dtype)
         self.model.to_device(device)
         self.optimizer = self._optimizer(method).setup(self.model)
-        clip = methods.get(method).clip
-        for hook in methods.get(method).hooks(
-                argparse.Namespace(clip=clip)):
-            self.optimizer.add_hook(hook)
+        options = methods.get(method).default_options()
+        options.clip = methods.get(method).clip
+        methods.get(method).set_up(self.optimizer, options)
 
     def _predictor(self, method):
         if self.kind == 'mlp':

@@ -1,6 +1,7 @@
 """The quantized layers."""
 
 import chainer
+import chainer.testing
 from chainer import functions as F
 from chainer import links as L
 import numpy

@@ -1,6 +1,7 @@
 """The networks: sizes, names, shapes and gradients."""
 
 import chainer
+import chainer.testing
 from chainer import functions as F
 import numpy
 import pytest

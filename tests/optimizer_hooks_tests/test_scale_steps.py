@@ -14,7 +14,7 @@ from testing import to_cpu
 
 def make_model(device):
     model = quantized_net.QuantizedLinear(
-        3, 2, weight_quantizer=quantizers.TTQ())
+        3, 2, initialW=.5, weight_quantizer=quantizers.TTQ())
     model.to_device(device)
     return model
 
@@ -23,14 +23,15 @@ def trajectory(device, optimizer, factor=1., n_steps=5, drop_at=3):
     """Values of b after each step, where the gradients are given."""
     model = make_model(device)
     optimizer.setup(model)
+    rate = 'alpha' if hasattr(optimizer, 'alpha') else 'lr'
     if factor != 1:
         assert optimizer_hooks.scale_steps(
             optimizer, factor, lambda name, param: name == '/b') == ['/b']
     random = numpy.random.RandomState(1)
     found = []
     for i in range(n_steps):
-        if i == drop_at and hasattr(optimizer, 'lr'):
-            optimizer.lr *= .1
+        if i == drop_at:
+            setattr(optimizer, rate, .1 * getattr(optimizer, rate))
         for _, param in sorted(model.namedparams()):
             param.grad = device.send(
                 random.normal(size=param.shape).astype('f'))
