@@ -64,11 +64,15 @@ def parse_args():
     return args
 
 
+def script_of(variant):
+    """The script that trains a variant, as a module."""
+    return importlib.import_module(
+        variant.experiment.script.removesuffix('.py'))
+
+
 def epochs_of(variant):
     """How many epochs the runs of a variant have."""
-    script = importlib.import_module(
-        variant.experiment.script.removesuffix('.py'))
-    return script.make_parser(variant.argv()).parse().epoch
+    return script_of(variant).make_parser(variant.argv()).parse().epoch
 
 
 def print_list(rows, factor):
