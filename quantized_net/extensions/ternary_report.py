@@ -15,13 +15,14 @@ class TernaryReport(extension.Extension):
     """Reports what became of the quantized weights.
 
     For each layer with a weight quantizer: ``<layer>/Wp`` and ``<layer>/Wn``,
-    its scales with their signs (the largest, where each filter has its own;
-    of a quantizer without scales, the largest value of its codebook and the
-    magnitude of the smallest); the shares ``<layer>/positive``, ``/zero`` and ``/negative``;
-    ``<layer>/flips``, the share of weights whose code changed since the call
-    before (not at the first one of a lazily initialized layer); and ``zeros``, the share of zeros in all of them together.  A
-    layer with more than 95 % zeros, or with a scale below 0, is named on the
-    standard error, once.
+    its scales with their signs (the largest, where each filter has its own; of
+    a quantizer without scales, the largest value of its codebook and the
+    magnitude of the smallest); the shares ``<layer>/positive``, ``/zero`` and
+    ``/negative``; ``<layer>/flips``, the share of weights whose code changed
+    since the call before (not at the first one of a lazily initialized layer);
+    and ``zeros``, the share of zeros in all of them together. A layer with
+    more than 95 % zeros, or with a scale below 0, is named on the standard
+    error, once.
     Nothing is written to the model.
 
     Args:

@@ -3,13 +3,14 @@
 import chainer
 from chainer import backend
 from chainer import serializers
-import numpy
 
 from quantized_net import errors
 from quantized_net import methods
+from quantized_net import npz
 from quantized_net import quantizers
 
 _MODEL = 'updater/model:main/'
+_LIMIT = 1 << 30  # bytes of a layer's weights
 
 
 def of_log(log):
@@ -38,18 +39,24 @@ def of_snapshot(path, settings, names):
     """
     make_quantizer = _maker(path, settings)
     found = []
-    with open(path, 'rb') as f, numpy.load(f) as archive:
+    with npz.Archive(path, _LIMIT) as archive:
         files = {name.replace(_MODEL + 'predictor/', _MODEL): name
-                 for name in archive.files}
+                 for name in archive.headers}
         for name in names:
             file = files.get('%s%s/W' % (_MODEL, name))
             if file is None:
                 raise errors.UserError(
                     'snapshot %s has no layer %s' % (path, name))
+            prefix = file[:-1] + 'weight_quantizer/'
+            its = {key: archive.read(key) for key in archive.headers
+                   if key.startswith(prefix)}
             quantizer = make_quantizer()
-            serializers.NpzDeserializer(
-                archive, file[:-1] + 'weight_quantizer/').load(quantizer)
-            found.append((name, *_weights(archive[file], quantizer)))
+            try:
+                serializers.NpzDeserializer(its, prefix).load(quantizer)
+                found.append((name, *_weights(archive.read(file), quantizer)))
+            except (KeyError, TypeError, ValueError) as e:
+                raise errors.UserError('snapshot %s: layer %s is malformed '
+                                       '(%s)' % (path, name, e))
     return found
 
 

@@ -82,10 +82,33 @@ def of_trainer(trainer):
         if _iteration(path) <= trainer.updater.iteration]
 
 
-def holds_another_run(folder, settings):
-    """Whether a folder has a snapshot of other settings."""
-    return any(_settings_or_none(path) not in (None, settings)
-               for path in newest_first(folder))
+def check_folder(trainer):
+    """Refuses a folder that has the snapshots of another run.
+
+    Args:
+        trainer (~chainer.training.Trainer): That is to write there, with its
+            :class:`~quantized_net.extensions.Settings`.
+
+    Raises:
+        ~quantized_net.UserError: Says what differs.
+
+    """
+    wanted = trainer.get_extension('Settings').settings
+    for path in newest_first(trainer.out):
+        saved = _settings_or_none(path)
+        if saved is not None and saved != wanted:
+            raise errors.UserError(
+                'the folder %s has another run, whose %s; name another one '
+                'with --out, or remove it' % (
+                    trainer.out, _difference(saved, wanted)))
+
+
+def _difference(saved, wanted):
+    """The first setting that differs, in words."""
+    name = next(name for name in [*wanted, *sorted(saved)]
+                if saved.get(name) != wanted.get(name))
+    return '%s is %s, here it is %s' % (
+        name, saved.get(name), wanted.get(name))
 
 
 def settings_of(path):
@@ -161,8 +184,6 @@ def load_newest(folder, trainer):
 def _check_same_run(path, trainer):
     saved = settings_of(path)
     wanted = trainer.get_extension('Settings').settings
-    for name in [*wanted, *sorted(set(saved) - set(wanted))]:
-        if saved.get(name) != wanted.get(name):
-            raise errors.UserError(
-                'snapshot %s is of another run: its %s is %s, here it is %s'
-                % (path, name, saved.get(name), wanted.get(name)))
+    if saved != wanted:
+        raise errors.UserError('snapshot %s is of another run: its %s' % (
+            path, _difference(saved, wanted)))

@@ -184,6 +184,8 @@ def run_to_end(stage, trainer, info):
         info (RunInfo): What is printed, compared and saved of the run.
 
     """
+    run.make_out(trainer.out)
+    snapshot.check_folder(trainer)
     if stage.resume:
         snapshot.load(stage.resume, trainer)
     elif stage.args.autoload and snapshot.load_newest(
@@ -192,7 +194,6 @@ def run_to_end(stage, trainer, info):
         raise errors.UserError(
             'no snapshot in %s can be loaded, and %s is gone; train without '
             '--autoload' % (trainer.out, stage.init))
-    run.make_out(trainer.out)
     files.write_json(os.path.join(trainer.out, 'args.json'), dict(
         vars(stage.args), script=info.script, dataset=info.dataset,
         init=stage.init, title=info.title, versions=versions.versions()))

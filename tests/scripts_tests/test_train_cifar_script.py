@@ -102,7 +102,7 @@ def bad_input(tmp_path):
         'data set': (['--dataset', 'cifar'], 'cifar'),
         'empty folder': (['--dataset', 'cifar10', '--data-dir',
                           str(tmp_path / 'empty')], 'data_batch_1'),
-        'folder for digits': (['--data-dir', '.'], '--data-dir'),
+        'folder for digits': (['--data-dir', '.'], 'data_dir'),
         'init that is missing': (['--init', 'nothing'], 'nothing'),
         'init that is damaged': (
             ['--init', str(tmp_path / 'damaged')], 'damaged'),

@@ -113,8 +113,11 @@ def test_extensions_that_come_and_go(folder):
 def test_folder_with_another_run(folder, capsys):
     mine, other = {'method': 'bnn'}, {'method': 'float'}
     trainer, _ = small_runs.make_trainer(folder, settings=mine)
-    assert snapshot.holds_another_run(str(folder), mine)
-    assert not snapshot.holds_another_run(str(folder), other)
+    with pytest.raises(errors.UserError, match='another run, whose method '
+                       'is float, here it is bnn'):
+        snapshot.check_folder(trainer)
+    snapshot.check_folder(small_runs.make_trainer(
+        folder, settings=other)[0])
     # it is passed over, and named
     assert snapshot.load_newest(str(folder), trainer) is None
     assert capsys.readouterr().err.count('is of another run') == 2
