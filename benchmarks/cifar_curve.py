@@ -28,9 +28,9 @@ from torch.nn import functional  # noqa: E402
 
 import torch_peers  # noqa: E402
 import train_cifar  # noqa: E402
-from quantized_net import convert  # noqa: E402
 from quantized_net import datasets  # noqa: E402
 from quantized_net import methods  # noqa: E402
+from quantized_net import weights  # noqa: E402
 from quantized_net.training import schedules  # noqa: E402
 
 
@@ -43,7 +43,7 @@ def make_networks(args):
     ours = train_cifar.make_network(args, data)
     theirs = torch_peers.network(args.network, args.method, None)
     if args.init is not None:
-        convert.load_float(args.init, ours)
+        weights.load_float(args.init, ours)
         methods.get(args.method).quantize(ours, args, args.skip)
     tensors = theirs.state_dict()
     with torch.no_grad():

@@ -10,7 +10,7 @@ from quantized_net import functions  # noqa: E402
 from quantized_net import links  # noqa: E402
 from quantized_net import optimizer_hooks  # noqa: E402
 from quantized_net import quantizers  # noqa: E402
-from quantized_net.convert import load_float  # noqa: E402
+from quantized_net.weights import load_float  # noqa: E402
 from quantized_net.convert import quantize  # noqa: E402
 from quantized_net.errors import UserError  # noqa: E402
 from quantized_net._process import settle_process  # noqa: E402

@@ -1,15 +1,16 @@
 """An ordinary Chainer model becomes a quantized one, in place."""
 
 import collections
-import itertools
+import collections.abc
+import fnmatch
+import inspect
 import warnings
-import zipfile
 
 from chainer import links as L
-import numpy
 
 from quantized_net import errors
 from quantized_net import links
+from quantized_net.links import quantized_layer
 from quantized_net import quantizers
 from quantized_net import text_table
 from quantized_net import traversal
@@ -23,8 +24,16 @@ _CLASSES = {
     links.QuantizedConvolution2D: links.QuantizedConvolution2D,
 }
 
+_NAMES = 'weight_quantizer', 'input_quantizer', 'gradient_quantizer'
+
 Quantizers = collections.namedtuple(
     'Quantizers', 'weight input gradient', defaults=(None, None, None))
+Quantizers.__doc__ = """The quantizers of a layer; ``None`` for none.
+
+Attributes:
+    weight, input, gradient (~quantized_net.quantizers.Quantizer or None):
+        As in :class:`~quantized_net.links.QuantizedLayer`.
+"""
 
 Converted = collections.namedtuple('Converted', 'path kind action')
 
@@ -38,7 +47,7 @@ class Report(list):
 
 
 def quantize(model, method, skip=(), **options):
-    """Quantizes the weights of a model's layers, in place.
+    """Quantizes a model's layers, in place.
 
     Linear, Convolution2D and DilatedConvolution2D layers turn into quantized
     ones wherever they stand: in nested Chains, ChainLists and Sequentials,
@@ -50,92 +59,161 @@ def quantize(model, method, skip=(), **options):
 
     Args:
         model (~chainer.Link): The model.
-        method (str or callable): A name of
-            :data:`quantized_net.quantizers.NAMED`; or what returns a new
-            :class:`~quantized_net.quantizers.Quantizer` at each call.
+        method: What each layer gets:
+
+            * a name of :data:`quantized_net.quantizers.NAMED`, for the
+              weights;
+            * what returns a new quantizer of weights at each call, a class
+              for example;
+            * a rule ``f(path, link)``, which returns a quantizer of weights,
+              :class:`Quantizers`, or ``None`` for a layer that stays float;
+            * a dict from patterns of paths to one of these, to a name with
+              options, or to ``None``, as ``{'conv*': 'ttq', 'fc1':
+              ('linear', {'bits': 4})}``.  A pattern matches a path or the
+              beginning of one, the first that does counts, and layers that
+              none matches stay float.
+
         skip: Paths of layers, or of parts of the model, that stay float, as
             ``('conv1', 'block2/fc')``; or a predicate ``f(path, link)``.
         options: Of the quantizer, where ``method`` is a name.
 
     Returns:
-        Report: What was done to each layer; it prints as a table.
+        Report: A row for each link with a ``W``: what was done to it, or why
+        it stays as it is.  It prints as a table.
 
     Raises:
         ~quantized_net.UserError: For an unknown method, a name in ``skip``
-            that matches nothing, a model without any layer to quantize, a
-            layer that is quantized already, one of a class of its own, or
-            one that would be all zeros.  The model is then as it was.
+            or a pattern that matches nothing, a model without any layer left
+            to quantize, a layer of a class of its own, one that would be all
+            zeros, or one quantizer for two layers.  The model is then as it
+            was.
 
     """
-    import inspect
-    if callable(method) and not isinstance(method, type) and len(
-            inspect.signature(method).parameters) == 2:
-        rule = method
-    else:
-        make = _factory(method, options)
-        rule = lambda path, link: make()  # noqa: E731
     layers = _layers(model)
+    rule = _rule(method, options, [path for path, _ in layers])
     skipped = _skipped(layers, skip)
     report = Report()
     chosen = []
-    extras = {}
     for path, link in layers:
-        if path in skipped:
-            report.append(Converted(path, type(link).__name__, 'skipped'))
-            continue
-        quantizer = rule(path, link)
-        extra = ()
-        if isinstance(quantizer, Quantizers):
-            quantizer, extra = quantizer.weight, quantizer[1:]
-        _check(path, link, quantizer)
-        chosen.append((link, quantizer))
-        extras[id(link)] = extra
-        report.append(Converted(
-            path, type(link).__name__, 'quantized: %s' % quantizer))
+        action = 'skipped' if path in skipped else _why_left(link)
+        if action is None:
+            found = rule(path, link)
+            if not isinstance(found, Quantizers):
+                found = Quantizers(found)
+            if found == Quantizers():
+                action = 'left float: by the method'
+            else:
+                _check(path, link, found)
+                chosen.append((path, link, found))
+                action = 'quantized: %s' % ', '.join(
+                    '%s%s' % ('' if name == 'weight' else name + ' by ', q)
+                    for name, q in zip(found._fields, found) if q is not None)
+        report.append(Converted(path, type(link).__name__, action))
     if not chosen:
         raise errors.UserError(
             'the model has no Linear or Convolution2D layer to quantize%s'
-            % (' that is not skipped' if layers else ''))
-    if any(link.W.update_rule is not None and list(quantizer.params())
-           for link, quantizer in chosen):
+            % (' that is not skipped, float by the method or quantized '
+               'already' if layers else ''))
+    _check_instances(chosen)
+    if any(link.W.update_rule is not None and any(
+            list(q.params()) for q in found if q is not None)
+           for _, link, found in chosen):
         warnings.warn(
             'the model has an optimizer already, which does not see the '
             'parameters of the quantizers: call optimizer.setup(model) again',
             stacklevel=2)
-    for link, quantizer in chosen:
-        _become_quantized(link, quantizer)
-        for name, q in zip(('input_quantizer', 'gradient_quantizer'), extras[id(link)]):
-            with link.init_scope():
-                delattr(link, name)
-                setattr(link, name, q)
+    for _, link, found in chosen:
+        _become_quantized(link, found)
     return report
 
 
-def _factory(method, options):
-    if callable(method):
-        if options:
-            raise TypeError('options go with the name of a method')
+def _rule(method, options, paths):
+    """A function from path and link to what the layer gets."""
+    if options and not isinstance(method, str):
+        raise TypeError('options go with the name of a method')
+    if isinstance(method, collections.abc.Mapping):
+        return _rule_of_patterns(method, paths)
+    if isinstance(method, str):
+        make = _factory(method, options)
+    elif method is None:
+        return lambda path, link: None
+    elif not callable(method):
+        raise errors.UserError(
+            'method: %r is no name, no callable and no dict of them'
+            % (method,))
+    elif not isinstance(method, type) and _n_required(method) == 2:
         return method
-    if method not in quantizers.NAMED:
+    else:
+        make = method
+    return lambda path, link: make()
+
+
+def _n_required(function):
+    return sum(
+        parameter.default is parameter.empty and parameter.kind in (
+            parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        for parameter in inspect.signature(function).parameters.values())
+
+
+def _rule_of_patterns(method, paths):
+    rules = {}
+    for pattern, value in method.items():
+        if not any(_matches(path, pattern) for path in paths):
+            raise errors.UserError(
+                'the pattern %r matches no layer; there are: %s'
+                % (pattern, ', '.join(paths) or 'none'))
+        name, options = value if isinstance(value, tuple) else (value, {})
+        rules[pattern] = _rule(name, options, paths)
+
+    def rule(path, link):
+        for pattern, found in rules.items():
+            if _matches(path, pattern):
+                return found(path, link)
+        return None
+    return rule
+
+
+def _matches(path, pattern):
+    parts = path.split('/')
+    return any(fnmatch.fnmatchcase('/'.join(parts[:n + 1]), pattern)
+               for n in range(len(parts)))
+
+
+def _factory(name, options):
+    if name not in quantizers.NAMED:
         raise errors.UserError('unknown method %r; there are: %s' % (
-            method, ', '.join(sorted(quantizers.NAMED))))
-    make = quantizers.NAMED[method]
+            name, ', '.join(sorted(quantizers.NAMED))))
+    make = quantizers.NAMED[name]
+    known = list(inspect.signature(make).parameters)
+    for option in options:
+        if option not in known:
+            raise errors.UserError('%s has no option %r; there are: %s' % (
+                name, option, ', '.join(known)))
     try:
         make(**options)
     except (TypeError, ValueError) as e:
-        raise errors.UserError('%s: %s' % (method, e))
+        raise errors.UserError('%s: %s' % (name, e))
     return lambda: make(**options)
 
 
 def _layers(model):
-    """Layers that have a W to quantize, once each, with their paths."""
+    """Links that have a W, once each, with their paths."""
     found, seen = [], set()
     for path, link in traversal.links_in_order(model):
-        is_layer = isinstance(link, tuple(_CLASSES))
-        if is_layer and id(link) not in seen:
+        if 'W' in link._params and id(link) not in seen:
             seen.add(id(link))
             found.append((path or type(link).__name__, link))
     return found
+
+
+def _why_left(link):
+    """Why a layer is not to be quantized, or ``None`` where it is."""
+    if not isinstance(link, tuple(_CLASSES)):
+        return 'left float: no Linear and no Convolution2D'
+    quantizer = getattr(link, 'weight_quantizer', None)
+    if quantizer is not None:
+        return 'quantized already: %s' % quantizer
+    return None
 
 
 def _skipped(layers, skip):
@@ -154,23 +232,40 @@ def _skipped(layers, skip):
     return skipped
 
 
-def _check(path, link, quantizer):
+def _check(path, link, found):
     if type(link) not in _CLASSES:
         raise errors.UserError(
             'layer %s is of the class %s, which may do more than %s; skip it'
             % (path, type(link).__name__, type(link).__mro__[1].__name__))
-    if getattr(link, 'weight_quantizer', None) is not None:
-        raise errors.UserError('layer %s is quantized already' % path)
-    if link.W.array is not None:
-        quantizer.to_device(link.W.device)
-        codes, codebook = quantizer.encode(link.W.array)
-        if not bool(quantizers.decode(codes, codebook).any()):
-            raise errors.UserError(
-                'layer %s would be all zeros; use a lower threshold or skip '
-                'it' % path)
+    if link.W.array is None or found.weight is None:
+        return
+    found.weight.to_device(link.W.device)
+    try:
+        codes, codebook = found.weight.encode(link.W.array)
+    except ValueError as e:
+        raise errors.UserError('layer %s: %s' % (path, e))
+    if not bool(quantizers.decode(codes, codebook).any()):
+        raise errors.UserError(
+            'layer %s would be all zeros; use a lower threshold or skip it'
+            % path)
 
 
-def _become_quantized(link, quantizer):
+def _check_instances(chosen):
+    owners = {}  # type: dict[int, str]
+    for path, _, found in chosen:
+        for quantizer in found:
+            if quantizer is None:
+                continue
+            if id(quantizer) in owners or (
+                    quantized_layer.is_taken(quantizer)):
+                raise errors.UserError(
+                    'layer %s: its quantizer is that of %s, too; return a '
+                    'new one for each layer' % (
+                        path, owners.get(id(quantizer), 'another layer')))
+            owners[id(quantizer)] = path
+
+
+def _become_quantized(link, found):
     # The object itself changes its class: whoever refers to it, a parent, a
     # list, a hook or the model's own attribute, needs no change.
     cls = _CLASSES[type(link)]
@@ -184,83 +279,7 @@ def _become_quantized(link, quantizer):
         link.__class__ = cls
         link._children = set()
         link._set_quantizers(None, None, None)
-    with link.init_scope():
-        # Chainer registers no link where an attribute is: None is
-        del link.weight_quantizer
-        link.weight_quantizer = quantizer
-
-
-def load_float(path, model):
-    """Fills a quantized model from a float snapshot.
-
-    Args:
-        path (str): An npz file of the model, or a snapshot of its trainer.
-        model (~chainer.Link): Filled in place.
-
-    Returns:
-        list of str: What stayed at its initial value (the parameters of the
-        quantizers).  Those that start from the weights take the loaded ones
-        (:meth:`~quantized_net.quantizers.Quantizer.initialize_from`).
-
-    Raises:
-        ~quantized_net.UserError: Where the file is missing, damaged, or of
-            another architecture.  The model is then as it was.
-
-    """
-    try:
-        with open(path, 'rb') as f, numpy.load(f) as archive:
-            saved = {name: archive[name] for name in archive.files}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as e:
-        raise errors.UserError(
-            'float snapshot %s can not be read (%s)' % (path, e))
-    serialized = list(itertools.chain(
-        ((name, param, 'array') for name, param in model.namedparams()),
-        ((link_path.rstrip('/') + '/' + name, link, name)
-         for link_path, link in model.namedlinks()
-         for name in link._persistent)))
-    of_quantizers = {
-        name for name, _, _ in serialized
-        if '_quantizer/' in name}
-    prefix = _find_prefix(saved, [
-        name for name, _, _ in serialized if name not in of_quantizers])
-    stayed, values = [], []
-    for name, owner, attribute in serialized:
-        value = saved.get(prefix + name.lstrip('/'))
-        current = getattr(owner, attribute)
-        if value is None and name in of_quantizers:
-            stayed.append(name)
-            continue
-        if value is None or (
-                hasattr(current, 'shape') and value.shape != current.shape):
-            raise errors.UserError(
-                'float snapshot %s is of another architecture: %s is %s there '
-                'and %s here' % (
-                    path, name, 'missing' if value is None
-                    else 'of shape %s' % (value.shape,),
-                    'of shape %s' % (getattr(current, 'shape', ()),)))
-        values.append((owner, attribute, value, current))
-    for name, owner, attribute in serialized:
-        if name in stayed and attribute == 'initialized':
-            # first values are those of the loaded weights
-            owner.initialized = False
-    for owner, attribute, value, current in values:
-        if current is None and attribute == 'array':
-            owner.initialize(value.shape)
-            current = owner.array
-        if hasattr(current, 'shape') and current.shape == value.shape and (
-                hasattr(current, 'fill')):
-            current[...] = owner.device.send(value.astype(current.dtype))
-        else:
-            setattr(owner, attribute, type(current)(value))
-    return stayed
-
-
-def _find_prefix(saved, names):
-    """Where in the file the model begins: most of its names are there."""
-    prefixes = {''}
-    for key in saved:
-        for name in names[:1]:
-            if ('/' + key).endswith(name):
-                prefixes.add(key[:len(key) - len(name) + 1])
-    return max(sorted(prefixes, key=len), key=lambda prefix: sum(
-        prefix + name.lstrip('/') in saved for name in names))
+    # what an own layer has already stays, where nothing takes its place
+    link._set_quantizers(*[
+        getattr(link, name) if quantizer is None else quantizer
+        for name, quantizer in zip(_NAMES, found)])

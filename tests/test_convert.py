@@ -174,9 +174,16 @@ def test_refusals_leave_the_model(make, options, named):
     assert [type(link) for link in model.links()] == classes
 
 
-def test_twice_is_refused(model):
-    quantized_net.quantize(model, 'ttq')
-    with pytest.raises(quantized_net.UserError, match='conv.* already'):
+def test_what_is_quantized_already_stays(model):
+    quantized_net.quantize(model, 'ttq', skip=('fc',))
+    before = model.conv1.weight_quantizer
+    report = quantized_net.quantize(model, 'twn')
+    assert model.conv1.weight_quantizer is before
+    assert isinstance(model.fc.weight_quantizer, quantizers.TWN)
+    actions = {row.path: row.action for row in report}
+    assert actions['conv1'].startswith('quantized already: TTQ(')
+    assert actions['fc'].startswith('quantized: TWN(')
+    with pytest.raises(quantized_net.UserError, match='already'):
         quantized_net.quantize(model, 'ttq')
 
 

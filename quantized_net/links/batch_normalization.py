@@ -2,6 +2,7 @@
 
 import chainer
 from chainer import links as L
+from chainer.utils import argument
 
 from quantized_net import functions
 
@@ -14,19 +15,23 @@ class BatchNormalization(L.BatchNormalization):
 
     """
 
-    def forward(self, x, residual=None, relu=False, finetune=False):
+    def forward(self, x, **kwargs):
         """Normalizes by the batch's statistics, or the running ones.
 
         Args:
             x (~chainer.Variable): Input, shape (N, C) or (N, C, H, W).
             residual (~chainer.Variable): Added to the normalized x.
             relu (bool): Whether the ReLU follows.
-            finetune (bool): As in Chainer.
+            finetune (bool): As in Chainer.  All three by name only.
 
         Returns:
             ~chainer.Variable: Output, same shape as ``x``.
 
         """
+        residual, relu, finetune = argument.parse_kwargs(
+            kwargs, ('residual', None), ('relu', False), ('finetune', False),
+            test='test argument is not supported anymore. '
+            'Use chainer.using_config')
         x = chainer.as_variable(x)
         if self.avg_mean is None:
             self._initialize_params(tuple(

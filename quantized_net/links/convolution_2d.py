@@ -14,7 +14,7 @@ class Convolution2D(L.Convolution2D):
 
     """
 
-    def forward(self, x, residual=None):
+    def forward(self, x, *, residual=None):
         """Applies the layer.
 
         Args:

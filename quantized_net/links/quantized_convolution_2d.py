@@ -32,7 +32,7 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
         self._set_quantizers(
             weight_quantizer, input_quantizer, gradient_quantizer)
 
-    def forward(self, x, residual=None):
+    def forward(self, x, *, residual=None):
         """Applies the layer.
 
         Args:

@@ -1,8 +1,19 @@
 """What the quantized layers share."""
 
+import weakref
+
 import chainer
 
+from quantized_net import errors
 from quantized_net import quantizers
+
+# The quantizers that are in a layer.
+_taken = weakref.WeakSet()  # type: weakref.WeakSet
+
+
+def is_taken(quantizer):
+    """Whether a quantizer is in a layer; its copies are not."""
+    return quantizer in _taken
 
 
 class QuantizedLayer(chainer.Chain):
@@ -33,10 +44,22 @@ class QuantizedLayer(chainer.Chain):
 
     def _set_quantizers(self, weight_quantizer, input_quantizer,
                         gradient_quantizer):
-        with self.init_scope():
-            self.weight_quantizer = weight_quantizer
-            self.input_quantizer = input_quantizer
-            self.gradient_quantizer = gradient_quantizer
+        for name, quantizer in (('weight_quantizer', weight_quantizer),
+                                ('input_quantizer', input_quantizer),
+                                ('gradient_quantizer', gradient_quantizer)):
+            if quantizer is not None and (
+                    getattr(self, name, None) is quantizer):
+                continue
+            if isinstance(quantizer, quantizers.Quantizer):
+                if quantizer in _taken:
+                    raise errors.UserError(
+                        '%s: this %s is in a layer already; give each layer '
+                        'one of its own' % (name, type(quantizer).__name__))
+                _taken.add(quantizer)
+            # Chainer registers no link where an attribute is: None is
+            self.__dict__.pop(name, None)
+            with self.init_scope():
+                setattr(self, name, quantizer)
 
     def _initialize_quantizers(self, x):
         """In training, takes the quantizers' first values from W and x."""

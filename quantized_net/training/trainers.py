@@ -8,7 +8,6 @@ from chainer import training
 from chainer.training import extensions
 import numpy
 
-from quantized_net import convert
 from quantized_net import distillation
 from quantized_net import errors
 from quantized_net import experiments
@@ -39,7 +38,7 @@ def classifier(stage, device, make):
     args, method = stage.args, methods.get(stage.args.method)
     network = make(args)
     if stage.init is not None and not _goes_on_without_init(stage):
-        convert.load_float(stage.init, network)
+        weights.load_float(stage.init, network)
     report = method.quantize(network, args, getattr(args, 'skip', ()))
     if report is not None:
         print(report, end='\n\n', flush=True)
@@ -77,7 +76,7 @@ def teacher(args, make):
     state = numpy.random.get_state()
     network = make(options)
     numpy.random.set_state(state)
-    convert.load_float(args.teacher, network)
+    weights.load_float(args.teacher, network)
     return network
 
 

@@ -217,3 +217,16 @@ def test_files_are_chainers(tmp_path, cls, args, options, to_ours):
             numpy.testing.assert_array_equal(a[name], b[name])
     with chainer.using_config('train', False):
         assert_close(source(x), target(x))
+
+
+def test_what_is_not_chainer_s_goes_by_name_only():
+    x = numpy.ones((2, 3, 4, 4), 'f')
+    for link in (links.BatchNormalization(3), links.Convolution2D(3, 3, 1)):
+        with pytest.raises(TypeError):
+            link(x, x)
+        assert link(x, residual=x).shape == x.shape
+
+
+def test_what_chainer_explains():
+    with pytest.raises(ValueError, match='using_config'):
+        links.BatchNormalization(3)(numpy.ones((2, 3), 'f'), test=True)
