@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
+from quantized_net import experiments
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+ALL = experiments.find()
 RUNS = sorted(path.parent for path in (ROOT / 'results').rglob(
     'seed*/args.json'))
 
@@ -24,8 +27,12 @@ def test_tables_are_current():
 def test_run_is_whole(run):
     files = {path.name for path in run.iterdir()}
     assert files >= {'args.json', 'log', 'table.txt'}
-    if run.name == 'seed0':
+    key = run.parent.relative_to(ROOT / 'results').as_posix()
+    variant = experiments.variant(ALL, key)
+    if run.name == 'seed%d' % variant.seeds[0]:
         assert files >= {'loss.png', 'accuracy.png'}
+    if 'model.npz' in files:
+        assert (run / 'model.npz').stat().st_size < 4 << 20
     args = json.loads((run / 'args.json').read_text())
     log = json.loads((run / 'log').read_text())
     assert run.name == 'seed%d' % args['seed']

@@ -1,6 +1,9 @@
 """Weights on their way to their levels."""
 
 from chainer import backend
+import numpy
+
+_STEEPEST = 1e-30  # of the inverse slopes: its inverse is a float32
 
 
 def soften(W, levels, boundaries, inverse_slope):
@@ -23,7 +26,8 @@ def soften(W, levels, boundaries, inverse_slope):
     Args:
         W (:ref:`ndarray`): Latent weights, any shape.
         levels (:ref:`ndarray`): Shape (K,), or (O, K) with a row for each
-            index of the first axis of ``W``; sorted.
+            index of the first axis of ``W``; sorted, but for those of scales
+            that have turned negative.
         boundaries (:ref:`ndarray`): Shape (K - 1,) or (O, K - 1); sorted.
             A weight on a boundary is of either level.
         inverse_slope (float): From 0 (the levels) to 1.
@@ -35,23 +39,29 @@ def soften(W, levels, boundaries, inverse_slope):
         (PARQ), ICML 2025, where the boundaries are the midpoints.
 
     """
+    xp = backend.get_array_module(W)
     if levels.ndim == 2:
-        xp = backend.get_array_module(W)
         return xp.stack([
             soften(*row, inverse_slope)
             for row in zip(W, levels, boundaries)])
-    xp = backend.get_array_module(W)
     index = xp.searchsorted(boundaries, W.ravel()).reshape(W.shape)
-    level = levels[index]
     if inverse_slope <= 0:
-        return level
+        return levels[index]
+    # steep ramps overflow in float16
+    dtype = numpy.promote_types(W.dtype, numpy.float32)
+    w, levels, boundaries = [
+        a.astype(dtype, copy=False) for a in (W, levels, boundaries)]
+    level = levels[index]
     last = len(boundaries)
     y = level.copy()
     for j in (index, index - 1):
         inside = (j >= 0) & (j < last)
         j = j.clip(0, last - 1)
-        c = boundaries[j]
-        ramp = (c + (W - c) / W.dtype.type(inverse_slope)).clip(
-            levels[j], levels[j + 1])
+        c, below, above = boundaries[j], levels[j], levels[j + 1]
+        # downhill where a scale is negative
+        slope = xp.where(above < below, -1, 1).astype(dtype) / dtype.type(
+            max(inverse_slope, _STEEPEST))
+        ramp = (c + slope * (w - c)).clip(
+            xp.minimum(below, above), xp.maximum(below, above))
         y += xp.where(inside, ramp - level, 0)
     return y.astype(W.dtype, copy=False)

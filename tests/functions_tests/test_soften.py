@@ -81,6 +81,29 @@ def test_monotone_and_within_the_levels(device, name, inverse_slope):
     assert (y <= levels.max() + 1e-6).all()
 
 
+def test_a_negative_scale(device):
+    W = device.send(numpy.array([-.7, -.2, 0, .2, .7], 'f'))
+    levels = device.send(numpy.array([-1, 0, -.25], 'f'))
+    boundaries = device.send(numpy.array([-.5, .5], 'f'))
+    for inverse_slope in (0., 1e-6):
+        found = to_cpu(functions.soften(
+            W, levels, boundaries, inverse_slope))
+        numpy.testing.assert_allclose(
+            found, [-1, 0, 0, 0, -.25], atol=1e-4)
+
+
+@pytest.mark.parametrize('inverse_slope', [1e-3, 1e-5, 1e-9, 1e-40])
+def test_steep_ramps_in_half_precision(device, inverse_slope):
+    # one weight lies on a boundary
+    W = device.send(numpy.array([-1, -.5, 0, .5, 1], 'e'))
+    found = to_cpu(functions.soften(
+        W, *quantizers.TTQ(.5).levels(W), inverse_slope))
+    assert found.dtype == numpy.float16
+    assert found[[0, 2, 4]].tolist() == [-1, 0, 1]
+    # a ramp's value there is the boundary itself
+    assert numpy.isfinite(found).all()
+
+
 def test_nan_comes_out(device):
     W = device.send(numpy.array([numpy.nan, 1.], 'f'))
     y = to_cpu(functions.soften(

@@ -57,6 +57,14 @@ def parse(script, *argv):
     (train_cifar, ['--warmup', '0', '--warmup-lr', '.1'],
      '--warmup-lr says nothing'),
     (train_cifar, ['--method', 'qnn'], '--method qnn is for --arch mlp'),
+    (train_mnist, ['--temperature', '3'],
+     '--temperature says nothing without --teacher'),
+    (train_cifar, ['--distill-weight', '.3'],
+     '--distill-weight says nothing without --teacher'),
+    (train_mnist, ['--method', 'float', '--anneal', '.5'],
+     '--anneal says nothing with --method float'),
+    (train_mnist, ['--method', 'twn', '--scales', 'relative'],
+     '--scales is an option of --method ttq'),
 ])
 def test_options_that_say_nothing_are_errors(script, argv, message):
     with pytest.raises(errors.UserError) as info:
@@ -108,6 +116,9 @@ def test_what_a_resume_may_change(argv):
     (train_cifar, ['--no-decay-of-scales']), (train_cifar, ['--nesterov']),
     (train_cifar, ['--drops', '3']), (train_cifar, ['--warmup', '3']),
     (train_cifar, ['--warmup-lr', '3']), (train_cifar, ['--momentum', '0']),
+    (train_cifar, ['--anneal', '.5']), (train_cifar, ['--teacher', 'x']),
+    (train_cifar, ['--scales', 'relative']),
+    (train_cifar, ['--scale-lr', '.1']),
     # its rates depend on the number of epochs
     (train_cifar, ['--epoch', '100'])])
 def test_what_a_resume_has_to_agree_with(script, argv):
@@ -115,9 +126,9 @@ def test_what_a_resume_has_to_agree_with(script, argv):
 
 
 def test_a_schedule_over_all_epochs_can_not_be_extended():
-    linear = ['--schedule', 'linear', '--epoch']
-    assert settings(train_mnist, *linear, '3') != settings(
-        train_mnist, *linear, '4')
+    for options in (['--schedule', 'linear'], ['--anneal', '.5']):
+        assert settings(train_mnist, *options, '--epoch', '3') != settings(
+            train_mnist, *options, '--epoch', '4')
 
 
 def test_every_option_is_agreed_on_unless_it_is_free():
@@ -136,6 +147,15 @@ def test_the_float_network_is_that_of_method_float():
         alone = parse(script, *argv, '--method', 'float')
         assert arguments.settings(before, 's', 'd') == arguments.settings(
             alone, 's', 'd')
+
+
+def test_the_float_network_has_no_teacher_and_no_latent_weights_to_clip():
+    parser = train_mnist.make_parser([
+        '--model', 'convnet', '--teacher', 'x', '--temperature', '4',
+        '--clip', 'weights'])
+    before = parser.for_float(parser.parse())
+    assert (before.teacher, before.temperature, before.clip) == (
+        None, 2, 'none')
 
 
 def test_what_is_compared_leaves_the_seed_out():
