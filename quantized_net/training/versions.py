@@ -11,7 +11,10 @@ import quantized_net
 
 
 def versions():
-    """A dict; the commit has "-dirty" where the checkout was changed."""
+    """A dict; the commit has "-dirty" where code of the checkout was changed.
+
+    A new run under results/ is no such change.
+    """
     found = {
         'python': sys.version.split()[0],
         'numpy': numpy.__version__,
@@ -26,11 +29,18 @@ def versions():
 
 def _commit():
     """The commit of the checkout, or None where there is none."""
-    here = os.path.dirname(os.path.abspath(quantized_net.__file__))
     try:
-        return subprocess.run(
-            ['git', 'describe', '--always', '--dirty', '--abbrev=12'],
-            cwd=here, check=True, capture_output=True, text=True,
-        ).stdout.strip()
+        commit = _git('describe', '--always', '--abbrev=12')
+        changed = _git('status', '--porcelain', '--untracked-files=no', '--',
+                       '.', ':(exclude)results')
     except (OSError, subprocess.CalledProcessError):
         return None
+    return commit + '-dirty' * bool(changed)
+
+
+def _git(*args):
+    root = os.path.dirname(os.path.dirname(
+        os.path.abspath(quantized_net.__file__)))
+    return subprocess.run(
+        ['git', *args], cwd=root, check=True, capture_output=True, text=True,
+    ).stdout.strip()
