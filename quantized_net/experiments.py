@@ -272,5 +272,13 @@ def read_log(folder):
 
 
 def read_args(folder):
-    """The options of a run (a dict)."""
-    return json.loads((pathlib.Path(folder) / 'args.json').read_text())
+    """The options of a run (a dict).
+
+    Raises:
+        OSError, ValueError: Where the file can't be read or is none.
+
+    """
+    options = json.loads((pathlib.Path(folder) / 'args.json').read_text())
+    if not isinstance(options, dict):
+        raise ValueError('no options')
+    return options

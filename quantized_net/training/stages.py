@@ -51,11 +51,11 @@ def run(args, float_args, train):
 def _is_beyond_float(args, resume):
     """Whether the quantized network has a snapshot to go on from."""
     if resume:
-        return snapshot.settings_of(resume)['method'] != 'float'
+        return snapshot.settings_of(resume).get('method') != 'float'
     if args.autoload:
         for path in snapshot.newest_first(args.out):
             try:
-                return snapshot.settings_of(path)['method'] != 'float'
+                return snapshot.settings_of(path).get('method') != 'float'
             except errors.UserError:
                 continue  # the run itself says so
     return False

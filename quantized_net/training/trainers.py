@@ -68,14 +68,19 @@ def teacher(args, make):
     """
     options = argparse.Namespace(**vars(args))
     path = os.path.join(os.path.dirname(args.teacher), 'args.json')
-    if os.path.exists(path):
-        its = experiments.read_args(os.path.dirname(args.teacher))
-        options.network = its.get('network', args.network)
-        if 'unit' in its:
-            options.unit = its['unit']
     state = numpy.random.get_state()
-    network = make(options)
-    numpy.random.set_state(state)
+    try:
+        if os.path.exists(path):
+            its = experiments.read_args(os.path.dirname(args.teacher))
+            vars(options).update({name: its[name] for name in (
+                'network', 'unit') if name in its})
+        network = make(options)
+    except (KeyError, OSError, TypeError, ValueError) as e:
+        raise errors.UserError(
+            '--teacher %s: %s names no network of this script (%s)'
+            % (args.teacher, path, e))
+    finally:
+        numpy.random.set_state(state)
     weights.load_float(args.teacher, network)
     return network
 

@@ -54,6 +54,13 @@ def test_a_teacher_of_another_network(tmp_path, teacher):
     assert 'another architecture' in done.stderr.splitlines()[-1]
     # before the float network was trained
     assert not (tmp_path / 'b' / 'float').exists()
+    for text in ('{', '[]', '{"network": "resnet20"}'):
+        (tmp_path / 'alone' / 'args.json').write_text(text)
+        done = scripts.run('train_mnist.py', *SMALL, '--teacher', alone,
+                           '--out', tmp_path / 'b')
+        assert done.returncode == 2, done.stderr
+        assert 'names no network of this script' in (
+            done.stderr.splitlines()[-1])
 
 
 def test_relative_scales_and_their_rate(tmp_path, teacher):
