@@ -96,8 +96,10 @@ def test_a_negative_scale(device):
 def test_steep_ramps_in_half_precision(device, inverse_slope):
     # one weight lies on a boundary
     W = device.send(numpy.array([-1, -.5, 0, .5, 1], 'e'))
+    quantizer = quantizers.TTQ(.5)
+    quantizer.to_device(device)
     found = to_cpu(functions.soften(
-        W, *quantizers.TTQ(.5).levels(W), inverse_slope))
+        W, *quantizer.levels(W), inverse_slope))
     assert found.dtype == numpy.float16
     assert found[[0, 2, 4]].tolist() == [-1, 0, 1]
     # a ramp's value there is the boundary itself
