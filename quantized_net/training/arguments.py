@@ -238,6 +238,8 @@ class Parser(argparse.ArgumentParser):
         args, unknown = self.parse_known_args(self._argv)
         if unknown:
             self.error(self._of_whom(unknown))
+        if args.resume == '':
+            self.error('--resume names no snapshot')
         method = self._method
         if method.networks is not None and (
                 args.network not in method.networks):

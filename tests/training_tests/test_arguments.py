@@ -57,6 +57,7 @@ def parse(script, *argv):
     (train_cifar, ['--warmup', '0', '--warmup-lr', '.1'],
      '--warmup-lr says nothing'),
     (train_cifar, ['--method', 'qnn'], '--method qnn is for --arch mlp'),
+    (train_mnist, ['--resume', ''], '--resume names no snapshot'),
     (train_mnist, ['--temperature', '3'],
      '--temperature says nothing without --teacher'),
     (train_cifar, ['--distill-weight', '.3'],
