@@ -77,7 +77,7 @@ def change_entry(content, draw):
             value.dtype)
     elif how == 'dtype':
         arrays[name] = numpy.zeros(value.shape, draw.choice('bBhiqfdFDU?'))
-    elif how == 'value' and value.dtype.kind in 'iuf':
+    elif how == 'value' and value.dtype.kind in 'if':
         arrays[name] = (value + draw.choice(
             [-10 ** 6, -1, 1, 700, 10 ** 9])).astype(value.dtype)
     elif how == 'text':

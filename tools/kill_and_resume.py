@@ -2,9 +2,10 @@
 """Kills a run at random times and resumes it: kill_and_resume.py [N [SEED]].
 
 train_mnist.py trains on the bundled digits and is killed (SIGKILL) and
-started again with --autoload, until N kills are done; each run that got to
-its end has to have the last snapshot of a run that nobody killed, bit for
-bit but for its times.  The exit status is 1 where one has not.
+started again with --autoload, five times before it may get to its end, until
+there were N kills.  Each run has to have the last snapshot of a run that
+nobody killed, bit for bit but for its times.  The exit status is 1 where one
+has not.
 """
 
 import os
@@ -18,6 +19,7 @@ import time
 import numpy
 
 SCRIPT = pathlib.Path(__file__).resolve().parent.parent / 'train_mnist.py'
+KILLS = 5  # of a run
 OPTIONS = ['--dataset', 'digits', '--unit', '32', '--epoch', '6']
 
 
@@ -28,30 +30,25 @@ def start(out):
         env=dict(os.environ, OMP_NUM_THREADS='1'))
 
 
-def train(out, draw=None, longest=0.):
-    """Trains to the end; returns how many kills that took.
+def train(out, kills=()):
+    """Trains to the end.
 
     Args:
         out (str): Folder of the results.
-        draw (random.Random or None): For the times of the kills; without it
-            there are none.
-        longest (float): The most seconds before a kill.
+        kills (iterable of float): Seconds after which a process is killed,
+            one after the other; the last one is not.
 
     """
-    n_kills = 0
-    while True:
+    for seconds in [*kills, None]:
         process = start(out)
         try:
-            seconds = draw.uniform(0, longest) if draw else None
             _, said = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
-            n_kills += 1
             continue
         if process.returncode:
             sys.exit('a run failed: %s' % said.decode())
-        return n_kills
 
 
 def last_snapshot(out):
@@ -76,10 +73,11 @@ def main(n=50, seed=0):
         train(whole)
         longest = time.monotonic() - start_time
         expected = last_snapshot(whole)
-        n_kills = n_runs = n_other = 0
-        while n_kills < n:
+        n_runs = n_other = 0
+        for first in range(0, n, KILLS):
             out = os.path.join(folder, str(n_runs))
-            n_kills += train(out, draw, longest)
+            train(out, [draw.uniform(0, longest)
+                        for _ in range(min(KILLS, n - first))])
             n_runs += 1
             left = [name for name in os.listdir(out) if 'tmp' in name]
             if not are_same(last_snapshot(out), expected) or left:
@@ -87,7 +85,7 @@ def main(n=50, seed=0):
                 print('%s is another run, or left %s' % (out, left),
                       file=sys.stderr)
     print('%d kills in %d runs, %d of them not as the whole one; %.0f s'
-          % (n_kills, n_runs, n_other, time.monotonic() - start_time))
+          % (n, n_runs, n_other, time.monotonic() - start_time))
     return n_other
 
 
