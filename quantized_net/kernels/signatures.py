@@ -9,7 +9,6 @@ apart from all others where it writes.
 
 import collections
 import ctypes
-import math
 
 import numpy
 
@@ -112,6 +111,10 @@ class Signature(object):
 
     def __init__(self, arguments):
         self._arguments = arguments
+        self._named = [
+            (i, argument) for i, argument in enumerate(arguments)
+            if not isinstance(argument, _Array)
+            and argument not in (_FLOAT, _FLAG)]
         self.argtypes: list = []
         for argument in arguments:
             if isinstance(argument, _Array):
@@ -155,13 +158,13 @@ class Signature(object):
     def _sizes_of(self, args):
         """The sizes by their names, or ``None`` where one is below 1."""
         sizes: dict = {}
-        for argument, value in zip(self._arguments, args):
+        for i, argument in self._named:
             if type(argument) is tuple:
-                sizes.update(zip(argument, value))
-            elif type(argument) is str and argument not in (_FLOAT, _FLAG):
-                sizes[argument] = value
+                sizes.update(zip(argument, args[i]))
+            else:
+                sizes[argument] = args[i]
         for name, value in sizes.items():
-            if value < (name not in _MAY_BE_ZERO):
+            if value < 1 and (value < 0 or name not in _MAY_BE_ZERO):
                 return None
         return sizes
 
@@ -174,35 +177,38 @@ def _add_array(argument, a, sizes, converted, spans):
     """
     if type(a) is not numpy.ndarray:
         return False
+    size, per, typestr, writes, strided, _ = argument
+    wanted = 1
+    for name in size:
+        wanted *= sizes[name]
+    if per is not None:
+        wanted //= sizes[per]
+    if a.size != wanted or sizes.setdefault(size, a.shape) != a.shape:
+        return False
     interface = a.__array_interface__
     address, read_only = interface['data']
-    size = [sizes[name] for name in argument.size]
-    wanted = math.prod(size)
-    if argument.per is not None:
-        wanted //= sizes[argument.per]
     item = a.itemsize
-    if (interface['typestr'] != argument.typestr or address % item
-            or a.size != wanted or argument.writes and read_only
-            or sizes.setdefault(argument.size, a.shape) != a.shape):
+    if (interface['typestr'] != typestr or address % item
+            or writes and read_only):
         return False
     converted.append(address)
-    first, last = address, address + a.nbytes
-    if argument.strided:
-        strides = a.strides
-        if a.shape != tuple(size) or any(s % item for s in strides):
+    first, last = address, address + wanted * item
+    if strided:
+        strides, shape = a.strides, tuple([sizes[name] for name in size])
+        if a.shape != shape or any(s % item for s in strides):
             return False
         converted.append((ctypes.c_ssize_t * a.ndim)(
             *[s // item for s in strides]))
-        reach = [(n - 1) * s for n, s in zip(size, strides)]
+        reach = [(n - 1) * s for n, s in zip(shape, strides)]
         first = address + sum(r for r in reach if r < 0)
         last = address + sum(r for r in reach if r > 0) + item
     elif interface['strides'] is not None:  # it is None where C-contiguous
         return False
     for other_first, other_last, is_written in spans:
-        if (is_written or argument.writes) and (
+        if (is_written or writes) and (
                 first < other_last and other_first < last):
             return False
-    spans.append((first, last, argument.writes))
+    spans.append((first, last, writes))
     return True
 
 
