@@ -104,13 +104,12 @@ class Codebook(object):
             values = numpy.frombuffer(content, '<f4').astype(numpy.float32)
             found = cls.table(values.reshape(shape), run)
         else:
-            rules = {'uniform': (_UNIFORM, cls.uniform),
-                     'powers': (_POWERS, cls.powers)}
-            if rule not in rules:
+            if rule not in RULES:
                 raise ValueError('unknown rule %r' % (rule,))
-            form, make = rules[rule]
+            form = _UNIFORM if rule == 'uniform' else _POWERS
             if len(content) != form.size:
                 raise ValueError('a rule of %d bytes' % len(content))
+            make = cls.uniform if rule == 'uniform' else cls.powers
             with numpy.errstate(over='ignore'):
                 found = make(*form.unpack(content))
         if not numpy.isfinite(found.values).all():
