@@ -26,7 +26,7 @@ Attributes:
 OPERATIONS = {
     'convolution': 'W b stride pad dilate groups',
     'linear': 'W b',
-    'coded_linear': 'codes levels bits b',
+    'coded_linear': 'codes levels b',
     'max_pooling': 'kernel stride pad size',
     'average_pooling': 'kernel stride pad size',
     'relu': '', 'add': '', 'affine': 'scale shift', 'flatten': '',
@@ -41,12 +41,15 @@ _SIZES = ('n', 'c_in', 'h_in', 'w_in', 'c_out', 'h_out', 'w_out', 'h_kernel',
           'w_dilate', 'groups', 'exact')
 
 
+_CHUNK = 24  # LOOKUP_CHUNK of lookup.h
+
+
 class _Operation(ctypes.Structure):
 
     """``struct operation`` of network.h."""
 
     _fields_ = [(name, ctypes.c_int64) for name in (
-        'kind', 'input', 'residual', 'relu', 'y', 'z', 'relu_z', 'bits',
+        'kind', 'input', 'residual', 'relu', 'y', 'z', 'relu_z', 'n_levels',
         *_SIZES)] + [
         (name, ctypes.c_void_p) for name in (
             'weights', 'bias', 'scale', 'shift', 'words')] + [
@@ -63,7 +66,7 @@ class _Step(object):
         self.residual = self.z = None
         self.relu = self.relu_z = False
         self.arrays: dict = {}
-        self.bits, self.levels = 0, ()
+        self.levels = ()
         self.sizes = sizes
         self.names: list = []
 
@@ -225,8 +228,8 @@ class Engine(object):
         codes = self._from_channels_last(source, o['codes'])
         step = _Step('coded_linear', source, node.output, **_image(
             (self._flat(source), 1, 1), (len(codes), 1, 1)))
-        step.arrays = {'words': _words(codes, o['bits']), 'bias': o['b']}
-        step.bits, step.levels = o['bits'], o['levels']
+        step.arrays = {'words': _words(codes, len(o['levels'])), 'bias': o['b']}
+        step.levels = o['levels']
         self._shapes[node.output] = (len(codes),)
         self._add(step, node)
 
@@ -317,7 +320,7 @@ class Engine(object):
         """As many as keep the tiles of the smallest images busy."""
         tiles = [-(-s.sizes['h_out'] // 4) * -(-s.sizes['w_out'] // 4)
                  for s in self._steps if s.kind == 'convolution']
-        return min(max(16 // max(min(tiles), 1), 1), 16) if tiles else 16
+        return min(max(16 // max(min(tiles), 1), 1), 16) if tiles else 48
 
     def _places(self):
         """Where each value lies in the arena, and how large that is."""
@@ -356,7 +359,8 @@ class Engine(object):
                     ('input', step.source), ('residual', step.residual),
                     ('y', step.y), ('z', step.z)):
                 setattr(op, field, -1 if value is None else places[value])
-            op.relu, op.relu_z, op.bits = step.relu, step.relu_z, step.bits
+            op.relu, op.relu_z = step.relu, step.relu_z
+            op.n_levels = len(step.levels)
             for name, value in step.sizes.items():
                 setattr(op, name, value)
             for name, array in step.arrays.items():
@@ -402,23 +406,26 @@ def _image(before, after):
         **dict(zip(('c_out', 'h_out', 'w_out'), after)))
 
 
-def _words(codes, bits):
+def _words(codes, n_levels):
     """Codes as the kernels of lookup.c take them.
 
     Args:
-        codes (numpy.ndarray): Shape (N, K), below ``2 ** bits``.
-        bits (int): 1 or 2.
+        codes (numpy.ndarray): Shape (N, K), below ``n_levels``.
+        n_levels (int): 2, 3 or 4.
 
     Returns:
-        numpy.ndarray: uint32, shape (N / 16, K * bits / 32, 16), rounded up.
+        numpy.ndarray: uint32, one-dimensional.
 
     """
-    per = 32 // bits
+    inputs = {2: 5, 3: 3, 4: 2}[n_levels]
     n, k = codes.shape
-    whole = numpy.zeros((-(-n // 16) * 16, -(-k // per) * per), numpy.uint32)
-    whole[:n, :k] = codes
-    shifts = (numpy.arange(per, dtype=numpy.uint32) * bits)
-    words = (whole.reshape(len(whole), -1, per) << shifts).sum(
-        axis=2, dtype=numpy.uint32)
-    return numpy.ascontiguousarray(
-        words.reshape(-1, 16, words.shape[1]).transpose(0, 2, 1))
+    whole = numpy.zeros(
+        (-(-n // 16) * 16, -(-k // (6 * inputs)), 6, inputs), numpy.uint32)
+    whole.reshape(len(whole), -1)[:n, :k] = codes
+    indices = (whole * n_levels ** numpy.arange(inputs)).sum(axis=3)
+    words = (indices << 5 * numpy.arange(6)).sum(axis=2).astype(numpy.uint32)
+    blocks = words.reshape(-1, 16, words.shape[1]).transpose(2, 0, 1)
+    return numpy.concatenate([
+        blocks[word:word + _CHUNK, block:block + 4].ravel()
+        for word in range(0, len(blocks), _CHUNK)
+        for block in range(0, blocks.shape[1], 4)])

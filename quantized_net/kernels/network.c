@@ -124,16 +124,16 @@ static int make_step(
         return step->product == NULL ? -1 : 0;
     }
     if (is->kind == LOOKUP) {
-        size_t inputs = 32 / (size_t)is->bits;
         size_t words = (channels_out(is) + 15) / 16 * 16
-            * ((size_in(is) + inputs - 1) / inputs);
+            * quantized_net_lookup_words(
+                size_in(is), (size_t)is->n_levels);
         step->words = malloc(words * sizeof(uint32_t));
         if (step->words == NULL)
             return -1;
         memcpy(step->words, is->words, words * sizeof(uint32_t));
         step->lookup = (struct lookup){
             .n = channels_out(is), .k = size_in(is),
-            .bits = (size_t)is->bits, .words = step->words};
+            .n_levels = (size_t)is->n_levels, .words = step->words};
         memcpy(step->lookup.levels, is->levels, sizeof is->levels);
     }
     return 0;

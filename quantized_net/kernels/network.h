@@ -8,7 +8,7 @@
 /* An operation and what follows it (struct finish).  Places are floats in an
    image's arena; -1 stands for none. */
 struct operation {
-    int64_t kind, in, residual, relu, y, z, relu_z, bits;
+    int64_t kind, in, residual, relu, y, z, relu_z, n_levels;
     struct sizes sizes;  /* of an image; sizes.n says nothing */
     const float *weights, *bias, *scale, *shift;
     const uint32_t *words;
