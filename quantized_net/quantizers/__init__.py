@@ -2,8 +2,10 @@
 
 from quantized_net.quantizers.linear_quant import LinearQuant
 from quantized_net.quantizers.log_quant import LogQuant
+from quantized_net.quantizers.quantizer import as_codebook
 from quantized_net.quantizers.quantizer import decode
 from quantized_net.quantizers.quantizer import Quantizer
+from quantized_net.quantizers.quantizer import values_of
 from quantized_net.quantizers.sign import Sign
 from quantized_net.quantizers.sign import StochasticSign
 from quantized_net.quantizers.ttq import TTQ
@@ -11,7 +13,8 @@ from quantized_net.quantizers.twn import TWN
 
 __all__ = [
     'LinearQuant', 'LogQuant', 'NAMED', 'Quantizer', 'Sign',
-    'StochasticSign', 'TTQ', 'TWN', 'decode',
+    'StochasticSign', 'TTQ', 'TWN', 'as_codebook', 'decode',
+    'values_of',
 ]
 
 #: The classes by their names.
