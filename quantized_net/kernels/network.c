@@ -6,6 +6,7 @@
    such groups of images.  A value between two operations is a place in the
    worker's arena. */
 
+#include "bits.h"
 #include "convolution.h"
 #include "lookup.h"
 #include "network.h"
@@ -14,9 +15,11 @@
 #include <math.h>
 #include <stdatomic.h>
 
+/* As engine.py has them. */
 enum kind {
-    TO_CHANNELS_LAST, CONVOLUTION, LINEAR, LOOKUP, MAX_POOLING,
-    AVERAGE_POOLING, FINISH, WIDEN, N_KINDS
+    FLOATS, PIXELS, BYTES, CONVOLUTION, LINEAR, LOOKUP, SIGN_SUMS, PIXEL_SUMS,
+    MAX_POOLING, AVERAGE_POOLING, FINISH, WIDEN, NORMALIZATION, SIGN, STEPS,
+    POWERS, CLIP, LEAKY_RELU, MULTIPLY, ADD, PACK_SIGNS
 };
 
 struct step {
@@ -24,12 +27,12 @@ struct step {
     struct winograd *winograd;
     struct product *product;
     struct lookup lookup;
-    uint32_t *words;
-    float *bias, *scale, *shift;  /* copies */
+    void *packed;
+    float *bias, *scale, *shift, *mean;  /* copies */
 };
 
 struct network {
-    size_t n_steps, at_a_time, arena, in_size, out_size;
+    size_t n_steps, at_a_time, arena, in_size, out_size;  /* in: bytes */
     int64_t out;  /* where the output is, in the arena of an image */
     int level;
     size_t memory;  /* floats of a worker: arena and scratch */
@@ -77,10 +80,10 @@ static size_t scratch_of(const struct network *net, const struct step *step)
 {
     if (step->winograd != NULL)
         return quantized_net_winograd_scratch(step->winograd);
-    size_t direct = step->is.kind == LOOKUP
-        ? quantized_net_lookup_scratch()
-        : step->product != NULL
-        ? quantized_net_product_scratch(step->product) : 0;
+    size_t direct = step->product != NULL
+        ? quantized_net_product_scratch(step->product)
+        : step->is.kind == LOOKUP ? quantized_net_lookup_scratch()
+        : step->is.kind == PIXEL_SUMS ? size_in(&step->is) : 0;
     /* what a finish reads, where its result is not what is stored */
     return direct + net->at_a_time * size_out(&step->is) + 64;
 }
@@ -94,7 +97,16 @@ static int make_step(
     step->bias = copy_of(is->bias, channels_out(is));
     step->scale = copy_of(is->scale, channels_out(is));
     step->shift = copy_of(is->shift, channels_out(is));
-    if ((is->bias != NULL) != (step->bias != NULL)
+    step->mean = copy_of(is->mean, is->kind == PIXELS
+                         ? size_in(is) : channels_out(is));
+    if (is->packed != NULL) {
+        step->packed = malloc((size_t)is->packed_bytes + 64);
+        if (step->packed == NULL)
+            return -1;
+        memcpy(step->packed, is->packed, (size_t)is->packed_bytes);
+    }
+    if ((is->mean != NULL) != (step->mean != NULL)
+            || (is->bias != NULL) != (step->bias != NULL)
             || (is->scale != NULL) != (step->scale != NULL)
             || (is->shift != NULL) != (step->shift != NULL))
         return -1;
@@ -102,7 +114,7 @@ static int make_step(
         s.n = (int64_t)net->at_a_time;
         if (!quantized_net_suits_winograd(&s)) {
             step->product = quantized_net_plan_product(
-                &s, is->weights, is->bias);
+                &s, is->weights, s.exact ? NULL : is->bias);
             return step->product == NULL ? -1 : 0;
         }
         if (step->bias == NULL)
@@ -124,17 +136,10 @@ static int make_step(
         return step->product == NULL ? -1 : 0;
     }
     if (is->kind == LOOKUP) {
-        size_t words = (channels_out(is) + 15) / 16 * 16
-            * quantized_net_lookup_words(
-                size_in(is), (size_t)is->n_levels);
-        step->words = malloc(words * sizeof(uint32_t));
-        if (step->words == NULL)
-            return -1;
-        memcpy(step->words, is->words, words * sizeof(uint32_t));
         step->lookup = (struct lookup){
             .n = channels_out(is), .k = size_in(is),
-            .n_levels = (size_t)is->n_levels, .words = step->words};
-        memcpy(step->lookup.levels, is->levels, sizeof is->levels);
+            .n_levels = (size_t)is->n_levels, .words = step->packed};
+        memcpy(step->lookup.levels, is->numbers, sizeof is->numbers);
     }
     return 0;
 }
@@ -147,7 +152,8 @@ void quantized_net_free_network(struct network *net)
         struct step *step = net->steps + i;
         quantized_net_free_winograd(step->winograd);
         quantized_net_free_product(step->product);
-        free(step->words);
+        free(step->packed);
+        free(step->mean);
         free(step->bias);
         free(step->scale);
         free(step->shift);
@@ -218,22 +224,26 @@ static CLONES void pool(
                                 to[k] != to[k] ? to[k] : from[k]);
                     else
                         for (size_t k = 0; k < c; ++k)
-                            to[k] += factor * from[k];
+                            to[k] += from[k];
                 }
             }
+            for (size_t k = 0; k < c && !is_max; ++k)
+                y[k] *= factor;
         }
 }
 
-/* Channels between zeros: sizes.groups of them before. */
+/* An image within a frame of zeros, and between channels of zeros:
+   sizes.groups of them before. */
 static void widen(const struct operation *is, const float *x, float *y)
 {
-    size_t in = (size_t)is->sizes.c_in, out = (size_t)is->sizes.c_out;
-    size_t before = (size_t)is->sizes.groups;
-    for (size_t i = 0; i < pixels_out(is); ++i, x += in, y += out) {
-        memset(y, 0, before * sizeof(float));
-        memcpy(y + before, x, in * sizeof(float));
-        memset(y + before + in, 0, (out - before - in) * sizeof(float));
-    }
+    const struct sizes *s = &is->sizes;
+    size_t in = (size_t)s->c_in, out = (size_t)s->c_out;
+    size_t before = (size_t)s->groups;
+    memset(y, 0, size_out(is) * sizeof(float));
+    for (int64_t i = 0; i < s->h_in; ++i)
+        for (int64_t j = 0; j < s->w_in; ++j, x += in)
+            memcpy(y + (size_t)((i + s->h_pad) * s->w_out + j + s->w_pad)
+                   * out + before, x, in * sizeof(float));
 }
 
 static CLONES void to_channels_last(
@@ -243,6 +253,101 @@ static CLONES void to_channels_last(
     for (size_t i = 0; i < c; ++i)
         for (size_t j = 0; j < pixels; ++j)
             y[j * c + i] = x[i * pixels + j];
+}
+
+/* What 8-bit pixels stand for, (pixel - mean) / divisor. */
+static CLONES void from_pixels(
+    const struct step *step, const uint8_t *restrict x, float *restrict y)
+{
+    size_t c = (size_t)step->is.sizes.c_in, pixels = pixels_out(&step->is);
+    float divisor = step->is.numbers[0];
+    for (size_t i = 0; i < c; ++i)
+        for (size_t j = 0; j < pixels; ++j) {
+            float value = x[i * pixels + j];
+            if (step->mean != NULL)
+                value -= step->mean[i * pixels + j];
+            y[j * c + i] = value / divisor;
+        }
+}
+
+/* The element-wise operations, as reference.py has them, bit by bit. */
+
+static CLONES void normalize(
+    const struct step *step, const float *restrict x, float *restrict y,
+    size_t pixels)
+{
+    size_t channels = channels_out(&step->is);
+    const float *restrict mean = step->mean, *restrict scale = step->scale;
+    const float *restrict shift = step->shift;
+    for (size_t i = 0; i < pixels; ++i, x += channels, y += channels)
+        for (size_t j = 0; j < channels; ++j)
+            y[j] = (x[j] - mean[j]) * scale[j] + shift[j];
+}
+
+static CLONES void map(
+    int64_t kind, const float *numbers, const float *restrict x,
+    const float *restrict other, float *restrict y, size_t n)
+{
+    float a = numbers[0], low = numbers[1], high = numbers[2];
+    switch (kind) {
+    case SIGN:
+        for (size_t i = 0; i < n; ++i)
+            y[i] = x[i] >= 0 ? 1.f : x[i] < 0 ? -1.f : x[i];
+        break;
+    case STEPS:
+        for (size_t i = 0; i < n; ++i) {
+            float value = rintf(x[i] / a) * a;
+            value = value < low ? low : value;
+            y[i] = value > high ? high : value;
+        }
+        break;
+    case CLIP:
+        for (size_t i = 0; i < n; ++i) {
+            float value = x[i] < low ? low : x[i];
+            y[i] = value > high ? high : value;
+        }
+        break;
+    case LEAKY_RELU:
+        for (size_t i = 0; i < n; ++i)
+            y[i] = x[i] <= 0 ? x[i] * a : x[i];
+        break;
+    case MULTIPLY:
+        for (size_t i = 0; i < n; ++i)
+            y[i] = x[i] * (other == NULL ? a : other[i]);
+        break;
+    case ADD:
+        for (size_t i = 0; i < n; ++i)
+            y[i] = x[i] + (other == NULL ? a : other[i]);
+        break;
+    default:  /* POWERS: 2^a is the largest, 2^low the smallest */
+        for (size_t i = 0; i < n; ++i) {
+            float c = x[i] > a ? a : x[i];
+            uint32_t bits;
+            c = c < -a ? -a : c;
+            memcpy(&bits, &c, sizeof bits);
+            if (c == c)
+                bits = (bits + (0x800000u - 0x3504f4u)) & 0xff800000u;
+            memcpy(&c, &bits, sizeof bits);
+            y[i] = fabsf(c) < low ? c * 0 : c;
+        }
+    }
+}
+
+/* Signs to words and a word that says whether one was no number. */
+static void pack_signs(const float *x, size_t n, uint64_t *words)
+{
+    words[(n + 63) / 64] = (uint64_t)quantized_net_pack_signs(x, n, words);
+}
+
+static void sum_signs(
+    const struct step *step, size_t n, const uint64_t *x, float *y)
+{
+    size_t k = size_in(&step->is), out = size_out(&step->is);
+    size_t words = (k + 63) / 64;
+    quantized_net_sign_sums(x, words + 1, step->packed, n, k, out, y);
+    for (size_t i = 0; i < n; ++i)
+        for (size_t j = 0; j < out && x[i * (words + 1) + words]; ++j)
+            y[i * out + j] = NAN;
 }
 
 static CLONES void add_bias(
@@ -255,7 +360,7 @@ static CLONES void add_bias(
 
 static void do_step(
     const struct network *net, const struct step *step, size_t n,
-    const float *images, float *arena, float *scratch)
+    const uint8_t *images, float *arena, float *scratch)
 {
     const struct operation *is = &step->is;
 #define PLACE(at) ((at) < 0 ? NULL : arena + (size_t)(at) * net->at_a_time)
@@ -277,12 +382,26 @@ static void do_step(
         scratch += round_up(n * out, 16);
     }
     switch (is->kind) {
-    case TO_CHANNELS_LAST:
+    case FLOATS:
         for (size_t i = 0; i < n; ++i)
-            to_channels_last(is, images + i * in, y + i * out);
+            to_channels_last(
+                is, (const float *)(const void *)images + i * in, y + i * out);
+        break;
+    case PIXELS:
+        for (size_t i = 0; i < n; ++i)
+            from_pixels(step, images + i * in, y + i * out);
+        break;
+    case BYTES:
+        for (size_t i = 0; i < n; ++i) {
+            uint8_t *to = (uint8_t *)y + i * round_up(in, 4);
+            memcpy(to, images + i * in, in);
+            memset(to + in, 0, round_up(in, 4) - in);
+        }
         break;
     case CONVOLUTION:
         quantized_net_run_product(step->product, n, x, scratch, y);
+        if (is->sizes.exact && step->bias != NULL)
+            add_bias(y, step->bias, n * pixels_out(is), channels_out(is));
         break;
     case LINEAR:
         quantized_net_run_row(step->product, n, x, scratch, y);
@@ -292,6 +411,22 @@ static void do_step(
         if (step->bias != NULL)
             add_bias(y, step->bias, n, out);
         break;
+    case SIGN_SUMS:
+        sum_signs(step, n, (const uint64_t *)x, y);
+        break;
+    case PIXEL_SUMS:
+        quantized_net_pixel_sums(
+            (const uint8_t *)x, step->packed, n, round_up(in, 4), out,
+            (uint16_t *)scratch, y);
+        break;
+    case PACK_SIGNS:
+        for (size_t i = 0; i < n; ++i)
+            pack_signs(x + i * in, in,
+                       (uint64_t *)y + i * ((in + 63) / 64 + 1));
+        return;
+    case NORMALIZATION:
+        normalize(step, x, y, n * pixels_out(is));
+        break;
     case WIDEN:
         for (size_t i = 0; i < n; ++i)
             widen(is, x + i * in, y + i * out);
@@ -300,9 +435,14 @@ static void do_step(
         quantized_net_current_level()->finish_pixels(
             &finish, x, n * pixels_out(is), channels_out(is));
         return;
-    default:
+    case MAX_POOLING:
+    case AVERAGE_POOLING:
         for (size_t i = 0; i < n; ++i)
             pool(is, x + i * in, y + i * out);
+        break;
+    default:
+        map(is->kind, is->numbers, x, finish.residual, y, n * out);
+        return;
     }
     if (has_finish(is))
         quantized_net_current_level()->finish_pixels(
@@ -311,7 +451,7 @@ static void do_step(
 
 struct call {
     const struct network *net;
-    const float *x;
+    const uint8_t *x;
     float *y, *memory;
     size_t n, at_a_time;
 };
@@ -333,7 +473,7 @@ static void do_images(void *work, size_t part, int worker)
 }
 
 int quantized_net_run_network(
-    struct network *net, const float *x, float *y, size_t n)
+    struct network *net, const void *x, float *y, size_t n)
 {
     size_t workers = (size_t)quantized_net_threads();
     struct call call = {
