@@ -116,6 +116,24 @@ class Codebook(object):
             raise ValueError('a value that is not finite')
         return found
 
+    def on(self, xp, send):
+        """The same codebook in another array module.
+
+        Args:
+            xp: The array module.
+            send (callable): Makes an array of ``xp`` of one of this module.
+
+        """
+        return Codebook(self.rule, send(self.values), xp, self.run,
+                        self._parameters)
+
+    def __getstate__(self):
+        # a module can not be copied; arrays that are, are NumPy's
+        return dict(self.__dict__, _xp=None)
+
+    def __setstate__(self, state):
+        self.__dict__.update(state, _xp=numpy)
+
     def tobytes(self):
         """The bytes in a file: a float32 table, or the rule's numbers.
 

@@ -1,5 +1,6 @@
 """One link per method; :mod:`quantizer` states what each answers."""
 
+from quantized_net.quantizers.fixed import Fixed
 from quantized_net.quantizers.linear_quant import LinearQuant
 from quantized_net.quantizers.log_quant import LogQuant
 from quantized_net.quantizers.quantizer import as_codebook
@@ -12,7 +13,7 @@ from quantized_net.quantizers.ttq import TTQ
 from quantized_net.quantizers.twn import TWN
 
 __all__ = [
-    'LinearQuant', 'LogQuant', 'NAMED', 'Quantizer', 'Sign',
+    'Fixed', 'LinearQuant', 'LogQuant', 'NAMED', 'Quantizer', 'Sign',
     'StochasticSign', 'TTQ', 'TWN', 'as_codebook', 'decode',
     'values_of',
 ]

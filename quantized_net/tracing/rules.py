@@ -116,7 +116,7 @@ def apply(tracer, node, operands, in_data, outputs):
 
     """
     call = Call(node, operands, in_data, outputs[0])
-    found = None  # type: Callable | None
+    found: Callable | None = None
     for cls in type(node).__mro__:
         if cls in _RULES:
             found = _RULES[cls]

@@ -13,7 +13,6 @@ from chainer import backend
 import numpy
 
 from quantized_net import errors
-from quantized_net import packing
 from quantized_net import quantizers
 from quantized_net.links import quantized_layer
 from quantized_net.packing import network
@@ -86,10 +85,9 @@ class Tracer(object):
     def tensor(self, constant):
         """Takes a constant among the tensors; returns its name."""
         name, value = constant.name, None
-        if name is None:
-            path, layer = self._layer_of(constant.node)
-            if layer is not None:
-                name, value = path, self._packed(path, layer, constant.array)
+        path, layer = self._layer_of(constant.node)
+        if layer is not None:
+            name, value = path, self._packed(path, layer, constant.array)
         if name is None:
             name = 'constant%d' % len(self.tensors)
         if value is None:
@@ -99,7 +97,10 @@ class Tracer(object):
         return name
 
     def _packed(self, path, layer, array):
-        codes, codebook = layer.weight_quantizer.encode(layer.W.array)
+        try:
+            codes, codebook = layer.weight_quantizer.encode(layer.W.array)
+        except ValueError as e:
+            raise errors.UserError('%s: %s' % (path, e))
         codebook = quantizers.as_codebook(codebook)
         cpu = backend.CpuDevice()
         decoded = cpu.send(codebook[codes])
@@ -108,11 +109,8 @@ class Tracer(object):
             raise errors.UserError(
                 '%s: the forward uses other weights than %s.encode gives'
                 % (path, type(layer.weight_quantizer).__name__))
-        if codebook.rule == 'table':
-            codebook = packing.Codebook.table(
-                cpu.send(codebook.values), codebook.run)
         return tensors.PackedTensor.of_codes(
-            cpu.send(codes), codebook, self._ternary)
+            cpu.send(codes), codebook.on(numpy, cpu.send), self._ternary)
 
     def _layer_of(self, node):
         """The quantized layer whose weight a constant was made of."""
