@@ -223,9 +223,14 @@ class Planner(object):
             arrays = {'packed': packed_weights.of_signs(codes == 0)}
             packed = ('signs', x)
             if packed not in self._maker:
-                self._add('pack_signs', x, packed, **_sizes(
+                maker = self._maker[x]
+                # whose signs: those of what it takes are the same
+                self._add('pack_signs', maker.source, packed, **_sizes(
                     self._image(x), self._image(x)))
                 self.sizes[packed] = 2 * (-(-codes.shape[1] // 64) + 1)
+                if self._uses[x] == 1:
+                    self.steps.remove(maker)
+                    self.steps[-1].covers += maker.covers
             self._add('sign_sums', packed, i, arrays, **sizes)
             self._scaled(i, values[1], b, sizes['c_out'])
             return True
