@@ -54,6 +54,8 @@ class Engine(object):
     def __init__(self, network, pixels=False):
         self._dtype = numpy.uint8 if pixels else numpy.float32
         self.n, self.why = len(network.steps), None
+        if native.library() is None:
+            self.n, self.why = 0, 'the kernels are not compiled'
         while self.n:
             try:
                 plan = steps.Planner(network, self.n, pixels)
@@ -94,6 +96,12 @@ class Engine(object):
                 'the network was made for another level of processors')
         return y
 
+    def lines(self, network):
+        """What it does, a line a step (a list of str)."""
+        return ['%s: %s' % (
+            ' + '.join(network.steps[i].kind for i in sorted(step.covers))
+            or 'input', in_words(step)) for step in self.steps]
+
     def _make(self, plan, in_size):
         places, arena = _arena(plan)
         n = _images_at_a_time(plan.steps)
@@ -111,6 +119,27 @@ class Engine(object):
             raise MemoryError('no memory left for a network')
         weakref.finalize(
             self, library.quantized_net_free_network, self._network)
+
+
+def in_words(step):
+    """How a step is computed (a str)."""
+    if step.kind == 'convolution':
+        library = native.library()
+        sizes = (ctypes.c_int64 * len(_SIZES))(
+            *[step.sizes[name] for name in _SIZES])
+        if library.quantized_net_suits_winograd(sizes):
+            return 'float Winograd, its weights transformed once'
+        return 'float, exact sums of codes' if step.sizes['exact'] else (
+            'float, the direct way')
+    return {
+        'floats': 'channels last', 'pixels': 'from 8-bit pixels to floats',
+        'bytes': '8-bit pixels as they are',
+        'linear': 'float products',
+        'lookup': 'packed codes, sums looked up',
+        'sign_sums': 'packed signs, exclusive or and counting',
+        'pixel_sums': '8-bit pixels by 8-bit weights, whole numbers',
+        'pack_signs': 'signs to bits',
+    }.get(step.kind, step.kind.replace('_', ' '))
 
 
 def _last_alone(network, n):
