@@ -159,7 +159,7 @@ def _images_at_a_time(planned):
     tiles = [-(-s.sizes['h_out'] // 4) * -(-s.sizes['w_out'] // 4)
              for s in planned if s.kind == 'convolution']
     if not tiles:
-        return 48
+        return 96
     if any(s.kind in ('linear', 'lookup') and s.sizes['c_in'] > 1000
            for s in planned):
         return 8  # as many share what is read of its weights

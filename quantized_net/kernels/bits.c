@@ -9,12 +9,66 @@
 
 #include <string.h>
 
+#if defined(__x86_64__) && defined(__GNUC__)
+#define X86
+#include <immintrin.h>
+
+#define AVX512 __attribute__((target("avx512f")))
+#define POPCOUNT __attribute__((target("avx512f,avx512vl,avx512vpopcntdq")))
+#define VNNI __attribute__((target("avx512f,avx512vnni,avx512bw")))
+
+static int has_popcount(void)
+{
+    return quantized_net_level() >= 2
+        && __builtin_cpu_supports("avx512vl")
+        && __builtin_cpu_supports("avx512vpopcntdq");
+}
+
+int quantized_net_has_pixels(void)
+{
+    return quantized_net_level() >= 2
+        && __builtin_cpu_supports("avx512vnni")
+        && __builtin_cpu_supports("avx512bw");
+}
+
+static AVX512 int pack_avx512(const float *x, size_t n, uint64_t *words)
+{
+    __m512 zero = _mm512_setzero_ps();
+    __mmask16 has_nan = 0;
+    for (size_t i = 0; i < n; i += 64) {
+        uint64_t bits = 0;
+        for (size_t j = 0; j < 64 && i + j < n; j += 16) {
+            size_t left = n - i - j;
+            __m512 values = _mm512_maskz_loadu_ps(
+                (__mmask16)(left < 16 ? (1u << left) - 1 : 0xffff),
+                x + i + j);
+            bits |= (uint64_t)_mm512_cmp_ps_mask(values, zero, _CMP_LT_OQ)
+                << j;
+            has_nan |= _mm512_cmp_ps_mask(values, values, _CMP_UNORD_Q);
+        }
+        words[i / 64] = bits;
+    }
+    return has_nan != 0;
+}
+
+#else
+
+int quantized_net_has_pixels(void)
+{
+    return 0;
+}
+
+#endif
+
 /* A bit is set where a value is negative; answers 0, or 1 where one is no
    number.  The bits that are left of the last word are 0. */
-CLONES
 int quantized_net_pack_signs(const float *x, size_t n, uint64_t *words)
 {
     int has_nan = 0;
+#ifdef X86
+    if (quantized_net_level() >= 2)
+        return pack_avx512(x, n, words);
+#endif
     for (size_t word = 0; word < (n + 63) / 64; ++word) {
         const float *from = x + 64 * word;
         size_t m = n - 64 * word < 64 ? n - 64 * word : 64;
@@ -30,56 +84,57 @@ int quantized_net_pack_signs(const float *x, size_t n, uint64_t *words)
 
 #define OUTPUTS 8  /* of words side by side */
 
-static void count_plain(
-    const uint64_t *x, const uint64_t *w, size_t n_words, uint64_t *counts)
+static void sum_plain(
+    const uint64_t *x, const uint64_t *w, size_t n_words, size_t k,
+    float *y, size_t n)
 {
-    for (size_t j = 0; j < OUTPUTS; ++j)
-        counts[j] = 0;
+    uint64_t counts[OUTPUTS] = {0};
     for (size_t i = 0; i < n_words; ++i, w += OUTPUTS)
         for (size_t j = 0; j < OUTPUTS; ++j)
             counts[j] += (uint64_t)__builtin_popcountll(x[i] ^ w[j]);
+    for (size_t j = 0; j < n; ++j)
+        y[j] = (float)((int64_t)k - 2 * (int64_t)counts[j]);
 }
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define X86
-#include <immintrin.h>
+#ifdef X86
 
-#define POPCOUNT __attribute__((target("avx512f,avx512vpopcntdq")))
-#define VNNI __attribute__((target("avx512f,avx512vnni,avx512bw")))
+#define SIGN_ROWS 4
 
-static POPCOUNT void count_avx512(
-    const uint64_t *x, const uint64_t *w, size_t n_words, uint64_t *counts)
+/* Some rows and eight outputs. */
+static inline __attribute__((always_inline)) POPCOUNT void sum_rows(
+    const int rows, const uint64_t *x, size_t step, const uint64_t *w,
+    size_t n_words, size_t k, float *y, size_t y_step, __mmask8 mask)
 {
-    __m512i sum = _mm512_setzero_si512();
-    for (size_t i = 0; i < n_words; ++i, w += OUTPUTS)
-        sum = _mm512_add_epi64(sum, _mm512_popcnt_epi64(_mm512_xor_si512(
-            _mm512_set1_epi64((long long)x[i]), _mm512_loadu_si512(w))));
-    _mm512_storeu_si512(counts, sum);
+    __m512i sums[SIGN_ROWS];
+    for (int i = 0; i < rows; ++i)
+        sums[i] = _mm512_setzero_si512();
+    for (size_t word = 0; word < n_words; ++word, w += OUTPUTS) {
+        __m512i signs = _mm512_loadu_si512(w);
+        for (int i = 0; i < rows; ++i)
+            sums[i] = _mm512_add_epi64(
+                sums[i], _mm512_popcnt_epi64(_mm512_xor_si512(
+                    signs, _mm512_set1_epi64(
+                        (long long)x[(size_t)i * step + word]))));
+    }
+    for (int i = 0; i < rows; ++i) {
+        __m256i counts = _mm512_cvtepi64_epi32(sums[i]);
+        _mm256_mask_storeu_ps(
+            y + (size_t)i * y_step, mask, _mm256_cvtepi32_ps(_mm256_sub_epi32(
+                _mm256_set1_epi32((int)k), _mm256_add_epi32(counts, counts))));
+    }
 }
 
-static int has_popcount(void)
+static POPCOUNT void sum_avx512(
+    const uint64_t *x, size_t step, const uint64_t *w, size_t m, size_t k,
+    float *y, size_t n, size_t outputs)
 {
-    return quantized_net_level() >= 2
-        && __builtin_cpu_supports("avx512vpopcntdq");
-}
-
-int quantized_net_has_pixels(void)
-{
-    return quantized_net_level() >= 2
-        && __builtin_cpu_supports("avx512vnni")
-        && __builtin_cpu_supports("avx512bw");
-}
-
-#else
-
-static int has_popcount(void)
-{
-    return 0;
-}
-
-int quantized_net_has_pixels(void)
-{
-    return 0;
+    size_t n_words = (k + 63) / 64, i = 0;
+    __mmask8 mask = (__mmask8)((1u << outputs) - 1);
+    for (; i + SIGN_ROWS <= m; i += SIGN_ROWS)
+        sum_rows(SIGN_ROWS, x + i * step, step, w, n_words, k, y + i * n, n,
+                 mask);
+    for (; i < m; ++i)
+        sum_rows(1, x + i * step, step, w, n_words, k, y + i * n, n, mask);
 }
 
 #endif
@@ -91,22 +146,22 @@ void quantized_net_sign_sums(
     size_t k, size_t n, float *y)
 {
     size_t n_words = (k + 63) / 64;
-    int is_fast = has_popcount();
-    /* the weights of some outputs, for all rows */
-    for (size_t o = 0; o < n; o += OUTPUTS, weights += OUTPUTS * n_words)
-        for (size_t i = 0; i < m; ++i) {
-            uint64_t counts[OUTPUTS];
 #ifdef X86
-            if (is_fast)
-                count_avx512(x + i * step, weights, n_words, counts);
-            else
+    int is_fast = has_popcount();
 #endif
-                count_plain(x + i * step, weights, n_words, counts);
-            float *to = y + i * n + o;
-            for (size_t j = 0; j < OUTPUTS && o + j < n; ++j)
-                to[j] = (float)((int64_t)k - 2 * (int64_t)counts[j]);
+    /* the weights of some outputs, for all rows */
+    for (size_t o = 0; o < n; o += OUTPUTS, weights += OUTPUTS * n_words) {
+        size_t outputs = n - o < OUTPUTS ? n - o : OUTPUTS;
+#ifdef X86
+        if (is_fast) {
+            sum_avx512(x, step, weights, m, k, y + o, n, outputs);
+            continue;
         }
-    (void)is_fast;
+#endif
+        for (size_t i = 0; i < m; ++i)
+            sum_plain(x + i * step, weights, n_words, k, y + i * n + o,
+                      outputs);
+    }
 }
 
 #ifdef X86
@@ -164,29 +219,34 @@ static VNNI void sum_tiles(
 }
 
 /* y = sums of k pixels times signs, of m rows and n outputs; k is a multiple
-   of four below 2^18, scratch has place for k / 4 numbers. */
+   of four below 2^18, scratch has place for m (k / 4 + 1) numbers. */
 VNNI void quantized_net_pixel_sums(
     const uint8_t *x, const int8_t *weights, size_t m, size_t k, size_t n,
     uint16_t *scratch, float *y)
 {
-    size_t tiles = (m + ROWS - 1) / ROWS;
+    size_t tiles = (m + ROWS - 1) / ROWS, step = k / PIXELS + 1;
     size_t tile = tiles ? (m + tiles - 1) / tiles : 1;
+    /* for each tile the number of groups, and they */
     for (size_t row = 0; row < m; row += tile) {
         size_t rows = m - row < tile ? m - row : tile, n_groups = 0;
-        const uint8_t *from = x + row * k;
+        uint16_t *groups = scratch + row * step;
         for (size_t g = 0; g < k / PIXELS; ++g) {
             uint32_t any = 0, four;
             for (size_t i = 0; i < rows; ++i) {
-                memcpy(&four, from + i * k + PIXELS * g, 4);
+                memcpy(&four, x + (row + i) * k + PIXELS * g, 4);
                 any |= four;
             }
-            scratch[n_groups] = (uint16_t)g;
+            groups[1 + n_groups] = (uint16_t)g;
             n_groups += any != 0;
         }
-        for (size_t o = 0; o < n; o += 16 * VECTORS)
-            sum_tiles((int)rows, from, k, scratch, n_groups,
-                      weights + o * k, y + row * n + o, n, n - o);
+        groups[0] = (uint16_t)n_groups;
     }
+    /* the weights of some outputs stay in the cache for all rows */
+    for (size_t o = 0; o < n; o += 16 * VECTORS)
+        for (size_t row = 0; row < m; row += tile)
+            sum_tiles((int)(m - row < tile ? m - row : tile), x + row * k, k,
+                      scratch + row * step + 1, scratch[row * step],
+                      weights + o * k, y + row * n + o, n, n - o);
 }
 
 #else

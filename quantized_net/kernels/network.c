@@ -83,7 +83,8 @@ static size_t scratch_of(const struct network *net, const struct step *step)
     size_t direct = step->product != NULL
         ? quantized_net_product_scratch(step->product)
         : step->is.kind == LOOKUP ? quantized_net_lookup_scratch()
-        : step->is.kind == PIXEL_SUMS ? size_in(&step->is) : 0;
+        : step->is.kind == PIXEL_SUMS
+        ? net->at_a_time * (size_in(&step->is) / 4 + 2) : 0;
     /* what a finish reads, where its result is not what is stored */
     return direct + net->at_a_time * size_out(&step->is) + 64;
 }
