@@ -59,9 +59,19 @@ def make_parser(argv=None):
         'running ones, those of each batch (the published table), or both '
         'beside each other (default: %(default)s)')
     parser.add_argument(
-        '--optimizer', choices=('adam', 'sign'), default='adam',
-        help='Adam, or a step of --lr against the sign of each gradient '
-        '(default: %(default)s)')
+        '--optimizer', choices=('adam', 'momentum', 'sign'), default='adam',
+        help='Adam, SGD with momentum, or a step of --lr against the sign of '
+        'each gradient (default: %(default)s)')
+    parser.add_argument(
+        '--momentum', type=options.fraction, default=0.9,
+        help='default: %(default)s')
+    parser.add_argument(
+        '--weight-decay', type=options.non_negative_float, default=0.,
+        help='of the (latent) weights; biases and BatchNormalization have '
+        'none (default: %(default)s)')
+    for dest in ('momentum', 'weight_decay'):
+        parser.needs(dest, lambda args: args.optimizer == 'momentum',
+                     'without --optimizer momentum')
     return parser
 
 
@@ -72,6 +82,10 @@ def make_network(args):
 def make_optimizer(args):
     if args.optimizer == 'adam':
         return optimizers.Adam(alpha=args.lr)
+    if args.optimizer == 'momentum':
+        return optimizers.MomentumSGD(
+            args.lr, args.momentum, args.weight_decay,
+            lambda name, param: name.endswith('/W'))
     return chainer.optimizers.SGD(args.lr)
 
 

@@ -5,6 +5,10 @@ from quantized_net.functions.batch_normalization import (
     fixed_batch_normalization)
 from quantized_net.functions.binary_linear import binary_linear
 from quantized_net.functions.convolution_2d import convolution_2d
+from quantized_net.functions.inq import inq
+from quantized_net.functions.inq import inq_boundaries
+from quantized_net.functions.inq import inq_magnitudes
+from quantized_net.functions.inq import largest_exponent
 from quantized_net.functions.linear_quant import linear_quant
 from quantized_net.functions.log_quant import ap2
 from quantized_net.functions.log_quant import log_quant
@@ -27,7 +31,8 @@ from quantized_net.functions.ternary import twn_threshold
 __all__ = [
     'ap2', 'average_pooling_2d', 'batch_normalization', 'binary_linear',
     'convolution_2d', 'convolution_2d_with_quantized_backward',
-    'fixed_batch_normalization', 'linear_quant',
+    'fixed_batch_normalization', 'inq', 'inq_boundaries', 'inq_magnitudes',
+    'largest_exponent', 'linear_quant',
     'linear_with_quantized_backward', 'log_quant',
     'max_pooling_2d', 'max_threshold', 'quantile_threshold', 'sign',
     'soften', 'stochastic_sign', 'ternary', 'twn', 'twn_codes',

@@ -127,12 +127,21 @@ class Method(object):
             optimizer.add_hook(optimizer_hooks.WeightClip(
                 params='all' if args.clip == 'all' else None))
 
-    def extensions(self, model, title):
+    def restarts(self, args):
+        """Epochs at which the schedule of the learning rate begins anew.
+
+        A list of float, in rising order; the first epoch, 0, may be among
+        them.  Where there are some, the length of a run is a setting of it.
+        """
+        return []
+
+    def extensions(self, model, title, args):
         """Extensions of the Trainer (a list).
 
         Args:
             model (~chainer.Link): The classifier, quantized.
             title (str): Of pictures.
+            args (argparse.Namespace): The options.
 
         """
         return []

@@ -84,6 +84,6 @@ class TTQ(method.Method):
         if args.scale_lr != 1:
             optimizer_hooks.scale_steps(optimizer, args.scale_lr)
 
-    def extensions(self, model, title):
+    def extensions(self, model, title, args):
         return [extensions.TernaryReport(model),
                 extensions.PlotTernary(model, title=title)]

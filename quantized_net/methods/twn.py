@@ -27,6 +27,6 @@ class TWN(method.Method):
     def weight_quantizer(self, args):
         return quantizers.TWN(args.threshold)
 
-    def extensions(self, model, title):
+    def extensions(self, model, title, args):
         return [extensions.TernaryReport(model),
                 extensions.PlotTernary(model, title=title)]

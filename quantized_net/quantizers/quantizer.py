@@ -73,6 +73,18 @@ class Quantizer(chainer.Link):
         """
         raise NotImplementedError
 
+    def allocate(self, W):
+        """Makes room for what it keeps of every weight.
+
+        A layer calls it when it gets this quantizer and its weights have a
+        shape already, so that what is loaded can be checked against it.  The
+        default does nothing.
+
+        Args:
+            W (:ref:`ndarray`): Latent weights.
+
+        """
+
     def initialize_from(self, array):
         """Takes first values from weights or data, once.
 
@@ -110,6 +122,11 @@ class Quantizer(chainer.Link):
         levels = xp.sort(self.encode(W)[1], axis=-1)
         return levels, (levels[..., 1:] + levels[..., :-1]) / 2
 
+    @property
+    def is_softened(self):
+        """Whether :meth:`soften` gives other values than the quantized."""
+        return self.inverse_slope > 0 and chainer.config.train
+
     def soften(self, W):
         """Quantizes, or in training only moves W towards the levels.
 
@@ -123,7 +140,7 @@ class Quantizer(chainer.Link):
 
         """
         y = self(W)
-        if not (self.inverse_slope > 0 and chainer.config.train):
+        if not self.is_softened:
             return y
         levels, boundaries = self.levels(W.array)
         softened = functions.soften(

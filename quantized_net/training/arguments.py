@@ -167,7 +167,8 @@ class Parser(argparse.ArgumentParser):
         group.add_argument(
             '--drops', type=options.non_negative_float, nargs='*',
             metavar='EPOCH',
-            help='default: half and three quarters of --epoch')
+            help='default: half and three quarters of --epoch, or of a '
+            'step of a method that goes in steps')
         self.needs('drops', lambda args: args.schedule == 'steps',
                    'without --schedule steps')
         group.add_argument(
@@ -248,7 +249,8 @@ class Parser(argparse.ArgumentParser):
         if args.schedule != 'steps':
             args.drops = None
         elif args.drops is None:
-            args.drops = [args.epoch / 2, args.epoch * 3 / 4]
+            length = schedules.length(args, method.restarts(args))
+            args.drops = [length / 2, length * 3 / 4]
         if 'warmup' in args and args.warmup is None:
             args.warmup = args.epoch * self._warmup_share
         given = self._given()
@@ -265,6 +267,8 @@ class Parser(argparse.ArgumentParser):
                 if name not in self._of_quantization}
         if args.clip == 'weights':
             left['clip'] = 'none'
+        if args.schedule == 'steps' and 'drops' not in self._given():
+            left['drops'] = [args.epoch / 2, args.epoch * 3 / 4]
         for name in ('teacher', 'temperature', 'distill_weight'):
             left[name] = self.get_default(name)
         return argparse.Namespace(**dict(left, method='float'))
@@ -323,7 +327,8 @@ def settings(args, script, dataset):
 
     """
     free = _FREE
-    if schedules.depends_on_length(args):
+    if schedules.depends_on_length(args) or methods.get(
+            args.method).restarts(args):
         free = free - {'epoch'}
     chosen = {name: value for name, value in sorted(vars(args).items())
               if name not in free}

@@ -134,7 +134,7 @@ def build(stage, updater, info):
                'validation/main/accuracy']
     if getattr(args, 'bn_eval', None) == 'both':
         entries.append('validation_batch/main/accuracy')
-    for extension in method.extensions(model, info.title):
+    for extension in method.extensions(model, info.title, args):
         trainer.extend(extension)
     if getattr(args, 'anneal', 0):
         trainer.extend(our_extensions.Annealing(
@@ -150,7 +150,7 @@ def build(stage, updater, info):
             kind + '.png', kind, info.title,
             comparison.curves(info.variant, kind, args.epoch)))
     trainer.extend(our_extensions.LearningRate(
-        schedules.from_options(args),
+        schedules.from_options(args, method.restarts(args)),
         'alpha' if hasattr(optimizer, 'alpha') else 'lr'))
     trainer.extend(our_extensions.RandomState())
     trainer.extend(our_extensions.Settings(info.settings))
