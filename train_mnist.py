@@ -38,7 +38,14 @@ NETWORKS = {
         'qnn', 20, add_unit),
     'convnet': arguments.Network(lambda args: models.ConvNet(), 'ttq', 2),
     'lenet': arguments.Network(lambda args: models.LeNet(), 'ttq', 2),
+    'dnn': arguments.Network(
+        lambda args: models.GuptaDNN(), 'fixed_point', 20),
+    'cnn': arguments.Network(
+        lambda args: models.GuptaCNN(), 'fixed_point', 20),
 }
+
+
+FLAT = 'mlp', 'dnn'  # networks of vectors, not of images
 
 
 def make_parser(argv=None):
@@ -95,7 +102,7 @@ def main():
     device = devices.get(args.gpu, args.device)
     run.make_out(args.out)
     data = datasets.load(
-        args.dataset, args.data_dir, ndim=1 if args.network == 'mlp' else 3)
+        args.dataset, args.data_dir, ndim=1 if args.network in FLAT else 3)
     trainers.check(args, make_network)
     stages.run(args, parser.for_float(args),
                lambda stage: train_network(stage, data, device))

@@ -5,6 +5,10 @@ from quantized_net.functions.batch_normalization import (
     fixed_batch_normalization)
 from quantized_net.functions.binary_linear import binary_linear
 from quantized_net.functions.convolution_2d import convolution_2d
+from quantized_net.functions.fixed_point import check_format
+from quantized_net.functions.fixed_point import fixed_point
+from quantized_net.functions.fixed_point import new_key
+from quantized_net.functions.fixed_point import to_fixed_point
 from quantized_net.functions.inq import inq
 from quantized_net.functions.inq import inq_boundaries
 from quantized_net.functions.inq import inq_magnitudes
@@ -14,6 +18,7 @@ from quantized_net.functions.log_quant import ap2
 from quantized_net.functions.log_quant import log_quant
 from quantized_net.functions.pooling_2d import average_pooling_2d
 from quantized_net.functions.pooling_2d import max_pooling_2d
+from quantized_net.functions.quantize_gradient import quantize_gradient
 from quantized_net.functions.quantized_backward import (
     convolution_2d_with_quantized_backward)
 from quantized_net.functions.quantized_backward import (
@@ -30,11 +35,11 @@ from quantized_net.functions.ternary import twn_threshold
 
 __all__ = [
     'ap2', 'average_pooling_2d', 'batch_normalization', 'binary_linear',
-    'convolution_2d', 'convolution_2d_with_quantized_backward',
-    'fixed_batch_normalization', 'inq', 'inq_boundaries', 'inq_magnitudes',
-    'largest_exponent', 'linear_quant',
-    'linear_with_quantized_backward', 'log_quant',
-    'max_pooling_2d', 'max_threshold', 'quantile_threshold', 'sign',
-    'soften', 'stochastic_sign', 'ternary', 'twn', 'twn_codes',
-    'twn_threshold',
+    'check_format', 'convolution_2d', 'convolution_2d_with_quantized_backward',
+    'fixed_batch_normalization', 'fixed_point', 'inq', 'inq_boundaries',
+    'inq_magnitudes', 'largest_exponent', 'linear_quant',
+    'linear_with_quantized_backward', 'log_quant', 'max_pooling_2d',
+    'max_threshold', 'new_key', 'quantile_threshold', 'quantize_gradient',
+    'sign', 'soften', 'stochastic_sign', 'ternary', 'to_fixed_point', 'twn',
+    'twn_codes', 'twn_threshold',
 ]

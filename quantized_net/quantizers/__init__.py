@@ -1,5 +1,7 @@
 """One link per method; :mod:`quantizer` states what each answers."""
 
+from quantized_net.quantizers.fixed_point import FixedPoint
+from quantized_net.quantizers.fixed_point import ROUNDINGS
 from quantized_net.quantizers.inq import INQ
 from quantized_net.quantizers.linear_quant import LinearQuant
 from quantized_net.quantizers.log_quant import LogQuant
@@ -11,12 +13,13 @@ from quantized_net.quantizers.ttq import TTQ
 from quantized_net.quantizers.twn import TWN
 
 __all__ = [
-    'INQ', 'LinearQuant', 'LogQuant', 'NAMED', 'Quantizer', 'Sign',
-    'StochasticSign', 'TTQ', 'TWN', 'decode',
+    'FixedPoint', 'INQ', 'LinearQuant', 'LogQuant', 'NAMED', 'Quantizer',
+    'ROUNDINGS', 'Sign', 'StochasticSign', 'TTQ', 'TWN', 'decode',
 ]
 
 #: The classes by their names.
 NAMED = {
     cls.name: cls
     for cls in (
-        Sign, StochasticSign, LinearQuant, LogQuant, TTQ, TWN, INQ)}
+        Sign, StochasticSign, LinearQuant, LogQuant, TTQ, TWN, INQ,
+        FixedPoint)}

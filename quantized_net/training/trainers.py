@@ -42,12 +42,13 @@ def classifier(stage, device, make):
     report = method.quantize(network, args, getattr(args, 'skip', ()))
     if report is not None:
         print(report, end='\n\n', flush=True)
+    loss = method.loss_function(args)
     if args.teacher is None:
-        model = L.Classifier(network, method.loss)
+        model = L.Classifier(network, loss)
     else:
         model = distillation.Distiller(
             network, teacher(args, make), args.temperature,
-            args.distill_weight, method.loss)
+            args.distill_weight, loss)
     model.to_device(device)
     return model
 

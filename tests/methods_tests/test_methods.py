@@ -18,7 +18,7 @@ NAMES = methods.names()
 
 def test_names():
     assert set(NAMES) >= {'float', 'qnn', 'bnn', 'ttq', 'twn'}
-    with pytest.raises(errors.UserError, match='xnor.*bnn, float.* qnn'):
+    with pytest.raises(errors.UserError, match='xnor.*bnn.* float.* qnn'):
         methods.get('xnor')
 
 

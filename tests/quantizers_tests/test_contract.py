@@ -27,6 +27,8 @@ QUANTIZERS = {
         sparsity=.5, scales='relative', learn_scales=False),
     'twn': quantizers.TWN,
     'twn_per_filter': lambda: quantizers.TWN(.75, per_filter=True),
+    'fixed8': lambda: quantizers.FixedPoint(2, 6),
+    'fixed16': lambda: quantizers.FixedPoint(error=(2, 14)),
     'inq5': quantizers.INQ,
     'inq2': lambda: quantizers.INQ(2),
     'log': quantizers.LogQuant,
@@ -163,7 +165,8 @@ def test_a_kind_is_of_the_forward_beside_it():
 
 def test_names():
     assert set(quantizers.NAMED) == {
-        'sign', 'stochastic_sign', 'linear', 'log', 'ttq', 'twn', 'inq'}
+        'sign', 'stochastic_sign', 'linear', 'log', 'ttq', 'twn', 'inq',
+        'fixed_point'}
     for name, cls in quantizers.NAMED.items():
         assert cls.name == name
 
@@ -172,6 +175,9 @@ def test_names():
     lambda: quantizers.LinearQuant(1), lambda: quantizers.LinearQuant(17),
     lambda: quantizers.LogQuant(1), lambda: quantizers.LogQuant(9),
     lambda: quantizers.LogQuant(max_exponent=1),
+    lambda: quantizers.FixedPoint(1, 0), lambda: quantizers.FixedPoint(3, 14),
+    lambda: quantizers.FixedPoint(rounding='up'),
+    lambda: quantizers.FixedPoint(error=(1, 0)),
     lambda: quantizers.INQ(1), lambda: quantizers.INQ(9),
     lambda: quantizers.TTQ(threshold=0), lambda: quantizers.TTQ(threshold=1),
     lambda: quantizers.TTQ(sparsity=1), lambda: quantizers.TTQ(sparsity=-.1),
