@@ -29,15 +29,26 @@ def add_unit(parser):
     parser.add_argument(
         '--unit', '-u', type=options.positive_int, default=1000,
         help='units of a hidden layer of the mlp (default: %(default)s)')
+    parser.add_argument(
+        '--hidden-layers', type=options.positive_int, default=2,
+        help='of the mlp (default: %(default)s)')
 
 
 NETWORKS = {
     'mlp': arguments.Network(
         lambda args: models.MLP(
-            args.unit, 10, relu=methods.get(args.method).relu),
+            args.unit, 10, relu=methods.get(args.method).relu,
+            n_hidden=args.hidden_layers),
         'qnn', 20, add_unit),
     'convnet': arguments.Network(lambda args: models.ConvNet(), 'ttq', 2),
     'lenet': arguments.Network(lambda args: models.LeNet(), 'ttq', 2),
+}
+
+OPTIMIZERS = {
+    'adam': lambda lr: optimizers.Adam(alpha=lr),
+    'momentum': lambda lr: optimizers.MomentumSGD(lr, .9),
+    'shift-adamax': lambda lr: optimizers.ShiftAdaMax(lr),
+    'sign': lambda lr: chainer.optimizers.SGD(lr),
 }
 
 
@@ -59,20 +70,15 @@ def make_parser(argv=None):
         'running ones, those of each batch (the published table), or both '
         'beside each other (default: %(default)s)')
     parser.add_argument(
-        '--optimizer', choices=('adam', 'sign'), default='adam',
-        help='Adam, or a step of --lr against the sign of each gradient '
-        '(default: %(default)s)')
+        '--optimizer', choices=tuple(OPTIMIZERS), default='adam',
+        help='Adam; SGD with the momentum .9; shift-based AdaMax '
+        '(arXiv:1602.02830); a step of --lr against the sign of each '
+        'gradient (default: %(default)s)')
     return parser
 
 
 def make_network(args):
     return NETWORKS[args.network].make(args)
-
-
-def make_optimizer(args):
-    if args.optimizer == 'adam':
-        return optimizers.Adam(alpha=args.lr)
-    return chainer.optimizers.SGD(args.lr)
 
 
 def main():
@@ -106,7 +112,7 @@ def train_network(stage, data, device):
 
     devices.seed(device, args.seed)
     model = trainers.classifier(stage, device, make_network)
-    optimizer = make_optimizer(args).setup(model)
+    optimizer = OPTIMIZERS[args.optimizer](args.lr).setup(model)
     if args.optimizer == 'sign':
         optimizer.add_hook(optimizer_hooks.GradientSign())
     train_iter = chainer.iterators.SerialIterator(train, args.batchsize)

@@ -61,14 +61,15 @@ class QuantizedLayer(chainer.Chain):
             with self.init_scope():
                 setattr(self, name, quantizer)
 
-    def _initialize_quantizers(self, x):
-        """In training, takes the quantizers' first values from W and x."""
+    def _prepare_quantizers(self, x):
+        """In training, first values from W and x, and random numbers."""
         if not chainer.config.train:
             return
         for quantizer, values in ((self.weight_quantizer, self.W),
                                   (self.input_quantizer, x)):
             if isinstance(quantizer, quantizers.Quantizer):
                 quantizer.initialize_from(values.array)
+                quantizer.draw(values.array)
 
     @property
     def weight_kind(self):

@@ -81,6 +81,10 @@ class Method(object):
         except ValueError as e:
             raise errors.UserError('--method %s: %s' % (self.name, e))
 
+    def loss_function(self, args):
+        """The loss of the options, ``f(y, t)``; :attr:`loss`, unless said."""
+        return self.loss
+
     def weight_quantizer(self, args):
         """A new quantizer of a layer's weight, or ``None``."""
         return None

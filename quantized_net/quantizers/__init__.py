@@ -1,5 +1,6 @@
 """One link per method; :mod:`quantizer` states what each answers."""
 
+from quantized_net.quantizers.bwn import BWN
 from quantized_net.quantizers.linear_quant import LinearQuant
 from quantized_net.quantizers.log_quant import LogQuant
 from quantized_net.quantizers.quantizer import decode
@@ -10,11 +11,12 @@ from quantized_net.quantizers.ttq import TTQ
 from quantized_net.quantizers.twn import TWN
 
 __all__ = [
-    'LinearQuant', 'LogQuant', 'NAMED', 'Quantizer', 'Sign',
+    'BWN', 'LinearQuant', 'LogQuant', 'NAMED', 'Quantizer', 'Sign',
     'StochasticSign', 'TTQ', 'TWN', 'decode',
 ]
 
 #: The classes by their names.
 NAMED = {
     cls.name: cls
-    for cls in (Sign, StochasticSign, LinearQuant, LogQuant, TTQ, TWN)}
+    for cls in (
+        BWN, LinearQuant, LogQuant, Sign, StochasticSign, TTQ, TWN)}

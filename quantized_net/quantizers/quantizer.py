@@ -95,6 +95,23 @@ class Quantizer(chainer.Link):
 
         """
 
+    def draw(self, array):
+        """Draws the random numbers that the next values are made with.
+
+        A quantized layer's forward calls it in training mode, before it
+        reads ``quantized_W``, and nothing else does: of the weight quantizer
+        with the latent weights, of the input quantizer with the input.  So
+        ``quantizer(W)``, ``encode(W)`` and ``quantized_W`` agree until the
+        next forward, and what only looks draws nothing.  In test mode no
+        value is random.
+
+        The default does nothing.
+
+        Args:
+            array (:ref:`ndarray`): What will be quantized.
+
+        """
+
     def levels(self, W):
         """The values that there are, and where one gives way to the next.
 

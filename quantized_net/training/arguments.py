@@ -161,15 +161,25 @@ class Parser(argparse.ArgumentParser):
             help='learning rate (default: %(default)s)')
         group.add_argument(
             '--schedule', choices=schedules.NAMES, default=schedule,
-            help='of the learning rate: as it is; a tenth after each of '
-            '--drops; down to zero in a line, or along half a cosine '
+            help='of the learning rate: as it is; times --drop-factor after '
+            'each of --drops; down to zero in a line, or along half a '
+            'cosine; less by a factor after each epoch, down to --final-lr '
             '(default: %(default)s)')
         group.add_argument(
             '--drops', type=options.non_negative_float, nargs='*',
             metavar='EPOCH',
             help='default: half and three quarters of --epoch')
-        self.needs('drops', lambda args: args.schedule == 'steps',
-                   'without --schedule steps')
+        group.add_argument(
+            '--drop-factor', type=options.positive_float, default=.1,
+            metavar='FACTOR', help='default: %(default)s')
+        for dest in ('drops', 'drop_factor'):
+            self.needs(dest, lambda args: args.schedule == 'steps',
+                       'without --schedule steps')
+        group.add_argument(
+            '--final-lr', type=options.positive_float, metavar='LR',
+            help='default: a thousandth of --lr')
+        self.needs('final_lr', lambda args: args.schedule == 'exponential',
+                   'without --schedule exponential')
         group.add_argument(
             '--teacher', metavar='MODEL',
             help='model.npz of a network to learn from, too; of the network '
@@ -249,6 +259,10 @@ class Parser(argparse.ArgumentParser):
             args.drops = None
         elif args.drops is None:
             args.drops = [args.epoch / 2, args.epoch * 3 / 4]
+        if args.schedule != 'exponential':
+            args.final_lr = None
+        elif args.final_lr is None:
+            args.final_lr = args.lr / 1000
         if 'warmup' in args and args.warmup is None:
             args.warmup = args.epoch * self._warmup_share
         given = self._given()
