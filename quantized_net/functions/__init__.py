@@ -23,9 +23,16 @@ from quantized_net.functions.quantized_backward import (
     convolution_2d_with_quantized_backward)
 from quantized_net.functions.quantized_backward import (
     linear_with_quantized_backward)
+from quantized_net.functions.scaled_sign import scaled_sign
+from quantized_net.functions.scaled_sign import sign_scales
+from quantized_net.functions.shift_batch_normalization import (
+    fixed_shift_batch_normalization)
+from quantized_net.functions.shift_batch_normalization import (
+    shift_batch_normalization)
 from quantized_net.functions.sign import sign
 from quantized_net.functions.sign import stochastic_sign
 from quantized_net.functions.soften import soften
+from quantized_net.functions.square_hinge import square_hinge
 from quantized_net.functions.ternary import max_threshold
 from quantized_net.functions.ternary import quantile_threshold
 from quantized_net.functions.ternary import ternary
@@ -36,10 +43,12 @@ from quantized_net.functions.ternary import twn_threshold
 __all__ = [
     'ap2', 'average_pooling_2d', 'batch_normalization', 'binary_linear',
     'check_format', 'convolution_2d', 'convolution_2d_with_quantized_backward',
-    'fixed_batch_normalization', 'fixed_point', 'inq', 'inq_boundaries',
+    'fixed_batch_normalization', 'fixed_point',
+    'fixed_shift_batch_normalization', 'inq', 'inq_boundaries',
     'inq_magnitudes', 'largest_exponent', 'linear_quant',
     'linear_with_quantized_backward', 'log_quant', 'max_pooling_2d',
     'max_threshold', 'new_key', 'quantile_threshold', 'quantize_gradient',
-    'sign', 'soften', 'stochastic_sign', 'ternary', 'to_fixed_point', 'twn',
-    'twn_codes', 'twn_threshold',
+    'scaled_sign', 'shift_batch_normalization', 'sign', 'sign_scales',
+    'soften', 'square_hinge', 'stochastic_sign', 'ternary', 'to_fixed_point',
+    'twn', 'twn_codes', 'twn_threshold',
 ]

@@ -1,5 +1,6 @@
 """One link per method; :mod:`quantizer` states what each answers."""
 
+from quantized_net.quantizers.bwn import BWN
 from quantized_net.quantizers.fixed_point import FixedPoint
 from quantized_net.quantizers.fixed_point import ROUNDINGS
 from quantized_net.quantizers.inq import INQ
@@ -13,13 +14,14 @@ from quantized_net.quantizers.ttq import TTQ
 from quantized_net.quantizers.twn import TWN
 
 __all__ = [
-    'FixedPoint', 'INQ', 'LinearQuant', 'LogQuant', 'NAMED', 'Quantizer',
-    'ROUNDINGS', 'Sign', 'StochasticSign', 'TTQ', 'TWN', 'decode',
+    'BWN', 'FixedPoint', 'INQ', 'LinearQuant', 'LogQuant', 'NAMED',
+    'Quantizer', 'ROUNDINGS', 'Sign', 'StochasticSign', 'TTQ', 'TWN',
+    'decode',
 ]
 
 #: The classes by their names.
 NAMED = {
     cls.name: cls
     for cls in (
-        Sign, StochasticSign, LinearQuant, LogQuant, TTQ, TWN, INQ,
-        FixedPoint)}
+        BWN, FixedPoint, INQ, LinearQuant, LogQuant, Sign, StochasticSign,
+        TTQ, TWN)}

@@ -158,16 +158,26 @@ class Parser(argparse.ArgumentParser):
             help='learning rate (default: %(default)s)')
         group.add_argument(
             '--schedule', choices=schedules.NAMES, default=schedule,
-            help='of the learning rate: as it is; a tenth after each of '
-            '--drops; down to zero in a line, or along half a cosine '
+            help='of the learning rate: as it is; times --drop-factor after '
+            'each of --drops; down to zero in a line, or along half a '
+            'cosine; less by a factor after each epoch, down to --final-lr '
             '(default: %(default)s)')
         group.add_argument(
             '--drops', type=options.non_negative_float, nargs='*',
             metavar='EPOCH',
             help='default: half and three quarters of --epoch, or of a '
             'step of a method that goes in steps')
-        self.needs('drops', lambda args: args.schedule == 'steps',
-                   'without --schedule steps')
+        group.add_argument(
+            '--drop-factor', type=options.positive_float, default=.1,
+            metavar='FACTOR', help='default: %(default)s')
+        for dest in ('drops', 'drop_factor'):
+            self.needs(dest, lambda args: args.schedule == 'steps',
+                       'without --schedule steps')
+        group.add_argument(
+            '--final-lr', type=options.positive_float, metavar='LR',
+            help='default: a thousandth of --lr')
+        self.needs('final_lr', lambda args: args.schedule == 'exponential',
+                   'without --schedule exponential')
         group.add_argument(
             '--teacher', metavar='MODEL',
             help='model.npz of a network to learn from, too; of the network '
@@ -248,6 +258,10 @@ class Parser(argparse.ArgumentParser):
         elif args.drops is None:
             length = schedules.length(args, method.restarts(args))
             args.drops = [length / 2, length * 3 / 4]
+        if args.schedule != 'exponential':
+            args.final_lr = None
+        elif args.final_lr is None:
+            args.final_lr = args.lr / 1000
         if 'warmup' in args and args.warmup is None:
             args.warmup = args.epoch * self._warmup_share
         given = self._given()

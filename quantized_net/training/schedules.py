@@ -37,6 +37,18 @@ def cosine(rate, n_epochs):
     return schedule
 
 
+def exponential(rate, final_rate, n_epochs):
+    """Less by the same factor after each epoch.
+
+    The final rate is that of an epoch after the last one, as in the code of
+    arXiv:1511.00363 and arXiv:1602.02830.
+    """
+    def schedule(epoch):
+        done = math.floor(epoch + 1e-6) / n_epochs
+        return rate * (final_rate / rate) ** done
+    return schedule
+
+
 def warmed_up(schedule, n_epochs, rate):
     """Another rate for the first epochs; the schedule from there on."""
     def warmed(epoch):
@@ -44,12 +56,12 @@ def warmed_up(schedule, n_epochs, rate):
     return warmed
 
 
-NAMES = ('constant', 'steps', 'linear', 'cosine')
+NAMES = ('constant', 'steps', 'linear', 'cosine', 'exponential')
 
 
 def depends_on_length(args):
     """Whether another number of epochs changes what the first ones do."""
-    return args.schedule in ('linear', 'cosine') or bool(
+    return args.schedule in ('linear', 'cosine', 'exponential') or bool(
         getattr(args, 'anneal', 0))
 
 
@@ -84,9 +96,12 @@ def from_options(args, starts=()):
     n_epochs = length(args, starts)
     schedule = {
         'constant': lambda: lambda epoch: args.lr,
-        'steps': lambda: steps(args.lr, args.drops),
+        'steps': lambda: steps(
+            args.lr, args.drops, getattr(args, 'drop_factor', .1)),
         'linear': lambda: linear(args.lr, n_epochs),
         'cosine': lambda: cosine(args.lr, n_epochs),
+        'exponential': lambda: exponential(
+            args.lr, args.final_lr, n_epochs),
     }[args.schedule]()
     schedule = restarted(schedule, starts)
     if getattr(args, 'warmup', 0):

@@ -74,7 +74,7 @@ def teacher(args, make):
         if os.path.exists(path):
             its = experiments.read_args(os.path.dirname(args.teacher))
             vars(options).update({name: its[name] for name in (
-                'network', 'unit') if name in its})
+                'network', 'unit', 'hidden_layers') if name in its})
         network = make(options)
     except (KeyError, OSError, TypeError, ValueError) as e:
         raise errors.UserError(

@@ -17,8 +17,9 @@ NAMES = methods.names()
 
 
 def test_names():
-    assert set(NAMES) >= {'float', 'qnn', 'bnn', 'ttq', 'twn'}
-    with pytest.raises(errors.UserError, match='xnor.*bnn.* float.* qnn'):
+    assert set(NAMES) >= {'float', 'qnn', 'bnn', 'ttq', 'twn', 'bwn',
+                           'binaryconnect', 'inq', 'fixed_point'}
+    with pytest.raises(errors.UserError, match='xnor.*bnn, bwn, .*float'):
         methods.get('xnor')
 
 
