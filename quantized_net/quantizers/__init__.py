@@ -1,22 +1,25 @@
 """One link per method; :mod:`quantizer` states what each answers."""
 
 from quantized_net.quantizers.bwn import BWN
+from quantized_net.quantizers.fixed import Fixed
 from quantized_net.quantizers.fixed_point import FixedPoint
 from quantized_net.quantizers.fixed_point import ROUNDINGS
 from quantized_net.quantizers.inq import INQ
 from quantized_net.quantizers.linear_quant import LinearQuant
 from quantized_net.quantizers.log_quant import LogQuant
+from quantized_net.quantizers.quantizer import as_codebook
 from quantized_net.quantizers.quantizer import decode
 from quantized_net.quantizers.quantizer import Quantizer
+from quantized_net.quantizers.quantizer import values_of
 from quantized_net.quantizers.sign import Sign
 from quantized_net.quantizers.sign import StochasticSign
 from quantized_net.quantizers.ttq import TTQ
 from quantized_net.quantizers.twn import TWN
 
 __all__ = [
-    'BWN', 'FixedPoint', 'INQ', 'LinearQuant', 'LogQuant', 'NAMED',
+    'BWN', 'Fixed', 'FixedPoint', 'INQ', 'LinearQuant', 'LogQuant', 'NAMED',
     'Quantizer', 'ROUNDINGS', 'Sign', 'StochasticSign', 'TTQ', 'TWN',
-    'decode',
+    'as_codebook', 'decode', 'values_of',
 ]
 
 #: The classes by their names.

@@ -4,6 +4,7 @@ import chainer
 from chainer import backend
 
 from quantized_net import functions
+from quantized_net.packing import codebook as codebooks
 from quantized_net.quantizers import quantizer
 
 ROUNDINGS = 'stochastic', 'nearest'
@@ -77,7 +78,9 @@ class FixedPoint(quantizer.Quantizer):
         return levels, (levels[1:] + levels[:-1]) / 2
 
     def encode(self, W):
-        return self._nearest_codes(W, self.levels(W)[0])
+        return self._nearest_codes(W, codebooks.Codebook.uniform(
+            -2. ** (self.il - 1), self.step, 2 ** self.bits, W.dtype,
+            backend.get_array_module(W)))
 
     def _round_error(self, g):
         unit = 1. / max(len(g), 1) if g.ndim else 1.

@@ -8,6 +8,7 @@ from chainer import functions as F
 import numpy
 
 from quantized_net import functions
+from quantized_net.packing import codebook as codebooks
 from quantized_net.quantizers import quantizer
 
 
@@ -132,7 +133,10 @@ class INQ(quantizer.Quantizer):
                 xp.array([-b for b in begins[::-1]] + begins, W.dtype))
 
     def encode(self, W):
-        return self._nearest_codes(W, self.levels(W)[0])
+        n1 = self._n1(W)
+        return self._nearest_codes(W, codebooks.Codebook.powers(
+            n1 + 1 - 2 ** (self.bits - 2), n1, W.dtype,
+            backend.get_array_module(W)))
 
     def copy(self, mode='share'):
         copied = super(INQ, self).copy(mode)

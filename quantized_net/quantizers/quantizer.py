@@ -14,6 +14,7 @@ import chainer
 from chainer import backend
 
 from quantized_net import functions
+from quantized_net.packing import codebook as codebooks
 
 
 class Quantizer(chainer.Link):
@@ -136,7 +137,7 @@ class Quantizer(chainer.Link):
 
         """
         xp = backend.get_array_module(W)
-        levels = xp.sort(self.encode(W)[1], axis=-1)
+        levels = xp.sort(values_of(self.encode(W)[1]), axis=-1)
         return levels, (levels[..., 1:] + levels[..., :-1]) / 2
 
     @property
@@ -180,15 +181,19 @@ class Quantizer(chainer.Link):
     def encode(self, W):
         """Returns small integers and the values that they stand for.
 
-        ``decode(codes, codebook)`` equals ``quantizer(W).array`` exactly.
+        ``codebook[codes]`` equals ``quantizer(W).array`` exactly.
 
         Args:
             W (:ref:`ndarray`): Latent values.
 
         Returns:
             tuple: ``codes``, integers below ``2 ** bits`` in the shape of
-            ``W``; and ``codebook``, of shape (K,), or (O, K) with a row for
-            each index of the first axis of ``W``.
+            ``W``; and ``codebook``, a :class:`~quantized_net.packing.Codebook`
+            whose values are a table of shape (K,), or (O, K) with a row for
+            each index of the first axis of ``W`` (or for each run of so many
+            weights), or follow from a rule (a uniform grid, powers of two),
+            which takes no more bytes for more values.  A quantizer of one's
+            own may return the table as an array.
 
         """
         raise NotImplementedError
@@ -208,21 +213,30 @@ class Quantizer(chainer.Link):
         return copied
 
     def _nearest_codes(self, W, codebook):
-        """Codes into a sorted codebook that holds every quantized value."""
+        """Codes into a codebook of sorted values, every quantized one."""
         self._check_finite(W)
         xp = backend.get_array_module(W)
         with chainer.no_backprop_mode():
             quantized = self(W).array
-        codes = xp.searchsorted(codebook, quantized.ravel())
+        codes = xp.searchsorted(codebook.values, quantized.ravel())
         codes = codes.reshape(W.shape)
         dtype = numpy.uint8 if len(codebook) <= 256 else numpy.uint16
         return codes.astype(dtype), codebook
 
 
+def as_codebook(codebook):
+    """What ``encode`` returned, or an array of values, as a codebook."""
+    if isinstance(codebook, codebooks.Codebook):
+        return codebook
+    return codebooks.Codebook.table(
+        codebook, xp=backend.get_array_module(codebook))
+
+
+def values_of(codebook):
+    """The values of a codebook, an array of shape (K,) or (R, K)."""
+    return as_codebook(codebook).values
+
+
 def decode(codes, codebook):
-    """The values of codes, from a codebook of shape (K,) or (O, K)."""
-    if codebook.ndim == 1:
-        return codebook[codes]
-    xp = backend.get_array_module(codebook)
-    rows = xp.arange(len(codebook)).reshape((-1,) + (1,) * (codes.ndim - 1))
-    return codebook[rows, codes]
+    """The values of codes, from a codebook or an array of its values."""
+    return as_codebook(codebook)[codes]
