@@ -41,6 +41,8 @@ NETWORKS = {
             n_hidden=args.hidden_layers),
         'qnn', 20, add_unit),
     'convnet': arguments.Network(lambda args: models.ConvNet(), 'ttq', 2),
+    'small-convnet': arguments.Network(
+        lambda args: models.ConvNet(n_channels=4), 'buckets', 10),
     'lenet': arguments.Network(lambda args: models.LeNet(), 'ttq', 2),
     'dnn': arguments.Network(
         lambda args: models.GuptaDNN(), 'fixed_point', 20),

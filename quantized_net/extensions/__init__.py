@@ -1,5 +1,6 @@
 """What the Trainer prints, plots, checks and saves."""
 
+from quantized_net.extensions.allocate_points import AllocatePoints
 from quantized_net.extensions.annealing import Annealing
 from quantized_net.extensions.batch_statistics_evaluator import (
     BatchStatisticsEvaluator)
@@ -17,8 +18,8 @@ from quantized_net.extensions.ternary_report import TernaryReport
 from quantized_net.extensions.time_budget import TimeBudget
 
 __all__ = [
-    'Annealing', 'BatchStatisticsEvaluator', 'FreezePortions', 'Interrupt',
-    'LearningRate', 'NaNGuard', 'PauseAfter', 'PlotCurves',
-    'PlotTernary', 'RandomState', 'Settings', 'TableReport', 'TernaryReport',
-    'TimeBudget',
+    'AllocatePoints', 'Annealing', 'BatchStatisticsEvaluator',
+    'FreezePortions', 'Interrupt', 'LearningRate', 'NaNGuard', 'PauseAfter',
+    'PlotCurves', 'PlotTernary', 'RandomState', 'Settings', 'TableReport',
+    'TernaryReport', 'TimeBudget',
 ]

@@ -4,6 +4,13 @@ from quantized_net.functions.batch_normalization import batch_normalization
 from quantized_net.functions.batch_normalization import (
     fixed_batch_normalization)
 from quantized_net.functions.binary_linear import binary_linear
+from quantized_net.functions.buckets import bucket_ranges
+from quantized_net.functions.buckets import bucket_table
+from quantized_net.functions.buckets import nearest_of_points
+from quantized_net.functions.buckets import nearest_points
+from quantized_net.functions.buckets import uniform_buckets
+from quantized_net.functions.buckets import uniform_codes
+from quantized_net.functions.buckets import uniform_points
 from quantized_net.functions.convolution_2d import convolution_2d
 from quantized_net.functions.fixed_point import check_format
 from quantized_net.functions.fixed_point import fixed_point
@@ -42,13 +49,15 @@ from quantized_net.functions.ternary import twn_threshold
 
 __all__ = [
     'ap2', 'average_pooling_2d', 'batch_normalization', 'binary_linear',
-    'check_format', 'convolution_2d', 'convolution_2d_with_quantized_backward',
-    'fixed_batch_normalization', 'fixed_point',
-    'fixed_shift_batch_normalization', 'inq', 'inq_boundaries',
+    'bucket_ranges', 'bucket_table', 'check_format', 'convolution_2d',
+    'convolution_2d_with_quantized_backward', 'fixed_batch_normalization',
+    'fixed_point', 'fixed_shift_batch_normalization', 'inq', 'inq_boundaries',
     'inq_magnitudes', 'largest_exponent', 'linear_quant',
     'linear_with_quantized_backward', 'log_quant', 'max_pooling_2d',
-    'max_threshold', 'new_key', 'quantile_threshold', 'quantize_gradient',
-    'scaled_sign', 'shift_batch_normalization', 'sign', 'sign_scales',
-    'soften', 'square_hinge', 'stochastic_sign', 'ternary', 'to_fixed_point',
-    'twn', 'twn_codes', 'twn_threshold',
+    'max_threshold', 'nearest_of_points', 'nearest_points', 'new_key',
+    'quantile_threshold', 'quantize_gradient', 'scaled_sign',
+    'shift_batch_normalization', 'sign', 'sign_scales', 'soften',
+    'square_hinge', 'stochastic_sign', 'ternary', 'to_fixed_point', 'twn',
+    'twn_codes', 'twn_threshold', 'uniform_buckets', 'uniform_codes',
+    'uniform_points',
 ]

@@ -6,8 +6,9 @@ from quantized_net.models.gupta import GuptaCNN
 from quantized_net.models.gupta import GuptaDNN
 from quantized_net.models.lenet import LeNet
 from quantized_net.models.mlp import MLP
+from quantized_net.models.polino import PolinoCIFAR
 from quantized_net.models.resnet_cifar import ResNetCIFAR
 from quantized_net.models.vgg7 import VGG7
 
 __all__ = ['ConvNet', 'GuptaCNN', 'GuptaCifarCNN', 'GuptaDNN', 'LeNet', 'MLP',
-           'ResNetCIFAR', 'VGG7']
+           'PolinoCIFAR', 'ResNetCIFAR', 'VGG7']

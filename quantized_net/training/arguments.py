@@ -189,7 +189,11 @@ class Parser(argparse.ArgumentParser):
         group.add_argument(
             '--distill-weight', type=options.share, default=.5, metavar='L',
             help="the teacher's part of the loss (default: %(default)s)")
-        for dest in ('temperature', 'distill_weight'):
+        group.add_argument(
+            '--distill-mean', choices=('batch', 'elements'), default='batch',
+            help="of the teacher's part: over the batch, or over batch and "
+            'classes (default: %(default)s)')
+        for dest in ('temperature', 'distill_weight', 'distill_mean'):
             self.needs(dest, lambda args: args.teacher is not None,
                        'without --teacher')
         group.add_argument(
@@ -280,7 +284,8 @@ class Parser(argparse.ArgumentParser):
             left['clip'] = 'none'
         if args.schedule == 'steps' and 'drops' not in self._given():
             left['drops'] = [args.epoch / 2, args.epoch * 3 / 4]
-        for name in ('teacher', 'temperature', 'distill_weight'):
+        for name in ('teacher', 'temperature', 'distill_weight',
+                     'distill_mean'):
             left[name] = self.get_default(name)
         return argparse.Namespace(**dict(left, method='float'))
 

@@ -48,7 +48,7 @@ def classifier(stage, device, make):
     else:
         model = distillation.Distiller(
             network, teacher(args, make), args.temperature,
-            args.distill_weight, loss)
+            args.distill_weight, loss, args.distill_mean)
     model.to_device(device)
     return model
 

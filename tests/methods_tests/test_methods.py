@@ -18,8 +18,9 @@ NAMES = methods.names()
 
 def test_names():
     assert set(NAMES) >= {'float', 'qnn', 'bnn', 'ttq', 'twn', 'bwn',
-                           'binaryconnect', 'inq', 'fixed_point'}
-    with pytest.raises(errors.UserError, match='xnor.*bnn, bwn, .*float'):
+                           'binaryconnect', 'inq', 'fixed_point', 'buckets',
+                           'points'}
+    with pytest.raises(errors.UserError, match='xnor.*bnn, .*bwn, .*float'):
         methods.get('xnor')
 
 
@@ -52,9 +53,11 @@ def test_a_network_of_each_trains(name, device):
     method.set_up(optimizer, options)
     x = device.send(numpy.random.uniform(size=(6, 784)).astype('f'))
     t = device.send(numpy.arange(6).astype('i'))
-    before = model.predictor.l2.W.array.copy()
+    layer = model.predictor.l2
+    before = [param.array.copy() for param in layer.params()]
     optimizer.update(model, x, t)
-    assert bool((model.predictor.l2.W.array != before).any())
+    assert any(bool((param.array != old).any())
+               for param, old in zip(layer.params(), before))
 
 
 @pytest.mark.parametrize('name,first,second', [

@@ -28,6 +28,11 @@ QUANTIZERS = {
         sparsity=.5, scales='relative', learn_scales=False),
     'twn': quantizers.TWN,
     'twn_per_filter': lambda: quantizers.TWN(.75, per_filter=True),
+    'buckets4': lambda: quantizers.Buckets(4, 16),
+    'buckets1': lambda: quantizers.Buckets(1),
+    'buckets8_stochastic': lambda: quantizers.Buckets(8, 7, 'stochastic'),
+    'points': lambda: quantizers.Points(3, 16),
+    'points_of_more': lambda: quantizers.Points(2, most=9),
     'fixed8': lambda: quantizers.FixedPoint(2, 6),
     'fixed16': lambda: quantizers.FixedPoint(error=(2, 14)),
     'inq5': quantizers.INQ,
@@ -125,7 +130,7 @@ def test_copied_parameters(quantizer, mode):
         param.array[...] = 5
     for param, copied in zip(quantizer.params(),
                              quantizer.copy(mode).params()):
-        assert (float(copied.array) == 5) == (mode != 'init')
+        assert bool((copied.array == 5).all()) == (mode != 'init')
         assert copied.dtype == param.dtype
 
 
@@ -139,7 +144,8 @@ def test_its_values_are_of_its_kind(quantizer, weight):
     elif quantizer.kind == 'uniform':
         of_kind = values % quantizer.step == 0
     elif quantizer.kind == 'codebook':
-        of_kind = numpy.isin(values, to_cpu(quantizer.encode(weight)[1]))
+        of_kind = numpy.isin(values, to_cpu(
+            quantizers.values_of(quantizer.encode(weight)[1])))
     else:
         assert quantizer.kind == 'powers'
         of_kind = numpy.isin(numpy.frexp(values)[0], (-.5, 0, .5))
@@ -174,7 +180,7 @@ def test_a_kind_is_of_the_forward_beside_it():
 def test_names():
     assert set(quantizers.NAMED) == {
         'bwn', 'sign', 'stochastic_sign', 'linear', 'log', 'ttq', 'twn',
-        'inq', 'fixed_point'}
+        'inq', 'fixed_point', 'buckets', 'points'}
     for name, cls in quantizers.NAMED.items():
         assert cls.name == name
 
@@ -183,6 +189,9 @@ def test_names():
     lambda: quantizers.LinearQuant(1), lambda: quantizers.LinearQuant(17),
     lambda: quantizers.LogQuant(1), lambda: quantizers.LogQuant(9),
     lambda: quantizers.LogQuant(max_exponent=1),
+    lambda: quantizers.Buckets(0), lambda: quantizers.Buckets(4, 0),
+    lambda: quantizers.Buckets(rounding='up'), lambda: quantizers.Points(9),
+    lambda: quantizers.Points(4, most=8), lambda: quantizers.Points(size=0),
     lambda: quantizers.FixedPoint(1, 0), lambda: quantizers.FixedPoint(3, 14),
     lambda: quantizers.FixedPoint(rounding='up'),
     lambda: quantizers.FixedPoint(error=(1, 0)),
