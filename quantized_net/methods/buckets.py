@@ -25,6 +25,7 @@ class Buckets(method.Method):
     name = 'buckets'
     title = 'weights uniform points in buckets, for distillation'
     source = 'arXiv:1802.05668'
+    mixes = True
 
     def add_options(self, group):
         add_bits_and_bucket(group)

@@ -36,6 +36,7 @@ class INQ(method.Method):
     name = 'inq'
     title = 'weights powers of two, frozen portion by portion'
     source = 'arXiv:1702.03044'
+    mixes = True
     starts_from_float = True
     columns = ('frozen',)
 

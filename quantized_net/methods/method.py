@@ -38,6 +38,9 @@ class Method(object):
         clip (str): Which parameters are kept within [-1, 1] unless
             ``--clip`` says otherwise: ``'weights'`` (the latent ones),
             ``'all'`` or ``'none'``.
+        mixes (bool): Whether some layers of a network may have it beside
+            others (``--method mixed``): what it does to loss, network and
+            optimizer is for its own layers alone.
         columns (tuple of str): Entries of the log that its table has beside
             losses and accuracies.
 
@@ -51,6 +54,7 @@ class Method(object):
     networks = None  # type: tuple[str, ...] | None
     relu = True
     clip = 'none'
+    mixes = False
     columns = ()  # type: tuple[str, ...]
 
     loss = staticmethod(F.softmax_cross_entropy)

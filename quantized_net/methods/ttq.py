@@ -19,6 +19,7 @@ class TTQ(method.Method):
     name = 'ttq'
     title = 'weights -Wn, 0 and Wp, the two trained'
     source = 'arXiv:1612.01064'
+    mixes = True
     starts_from_float = True
     columns = ('zeros',)
 

@@ -16,6 +16,7 @@ class TWN(method.Method):
     name = 'twn'
     title = 'weights -alpha, 0 and alpha in closed form'
     source = 'arXiv:1605.04711'
+    mixes = True
     starts_from_float = True
     columns = ('zeros',)
 

@@ -13,7 +13,8 @@ from quantized_net import methods
 from quantized_net import models
 from quantized_net import quantizers
 
-NAMES = methods.names()
+# mixed has no quantizers of its own: test_mixed.py
+NAMES = [name for name in methods.names() if name != 'mixed']
 
 
 def test_names():
