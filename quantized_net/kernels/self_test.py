@@ -7,6 +7,7 @@ from quantized_net.kernels import addition
 from quantized_net.kernels import batch_normalization as bn
 from quantized_net.kernels import clip
 from quantized_net.kernels import convolution as conv
+from quantized_net.kernels import fixed_point
 from quantized_net.kernels import momentum_sgd
 from quantized_net.kernels import pooling
 from quantized_net.kernels import powers_of_two
@@ -47,6 +48,9 @@ def _cases(draw):
         [0, -0., 1.4142135, 1.4142137, 9], numpy.float32)])
     yield True, [powers_of_two.to_powers_of_two(x, 2.)], [
         powers_of_two.reference(x, 2.)]
+    for key in (None, 0x123456789abcdef):
+        yield True, [fixed_point.to_multiples(x, 8., -7, 9, key)], [
+            fixed_point.reference(x, 8., -7, 9, key)]
     clipped, expected = x.copy(), x.copy()
     clip.clip(clipped, -.5, .25)
     clip.reference(expected, -.5, .25)

@@ -46,7 +46,7 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
         x = chainer.as_variable(x)
         if self.W.array is None:
             self._initialize_params(x.shape[1])
-        self._initialize_quantizers(x)
+        self._prepare_quantizers(x)
         x = self.quantize_input(x)
         if self.gradient_quantizer is None:
             return functions.convolution_2d(

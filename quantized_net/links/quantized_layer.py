@@ -56,26 +56,28 @@ class QuantizedLayer(chainer.Chain):
                         '%s: this %s is in a layer already; give each layer '
                         'one of its own' % (name, type(quantizer).__name__))
                 _taken.add(quantizer)
+                if name == 'weight_quantizer' and self.W.array is not None:
+                    quantizer.allocate(self.W.array)
             # Chainer registers no link where an attribute is: None is
             self.__dict__.pop(name, None)
             with self.init_scope():
                 setattr(self, name, quantizer)
 
-    def _initialize_quantizers(self, x):
-        """In training, takes the quantizers' first values from W and x."""
+    def _prepare_quantizers(self, x):
+        """In training, first values from W and x, and random numbers."""
         if not chainer.config.train:
             return
         for quantizer, values in ((self.weight_quantizer, self.W),
                                   (self.input_quantizer, x)):
             if isinstance(quantizer, quantizers.Quantizer):
                 quantizer.initialize_from(values.array)
+                quantizer.draw(values.array)
 
     @property
     def weight_kind(self):
         """The ``kind`` of ``quantized_W``; ``None`` if it may be any."""
         quantizer = self.weight_quantizer
-        if getattr(quantizer, 'inverse_slope', 0) > 0 and (
-                chainer.config.train):
+        if getattr(quantizer, 'is_softened', False):
             return None  # on its way to its levels
         return getattr(quantizer, 'kind', None)
 

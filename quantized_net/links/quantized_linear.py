@@ -51,7 +51,7 @@ class QuantizedLinear(L.Linear, quantized_layer.QuantizedLayer):
         if self.W.array is None:
             self._initialize_params(
                 utils.size_of_shape(x.shape[n_batch_axes:]))
-        self._initialize_quantizers(x)
+        self._prepare_quantizers(x)
         x = self.quantize_input(x)
         if self.gradient_quantizer is None:
             if self.weight_kind == 'binary':
