@@ -5,11 +5,21 @@ from quantized_net.functions.batch_normalization import (
     fixed_batch_normalization)
 from quantized_net.functions.binary_linear import binary_linear
 from quantized_net.functions.convolution_2d import convolution_2d
+from quantized_net.functions.dorefa import dorefa_activation
+from quantized_net.functions.dorefa import dorefa_codes
+from quantized_net.functions.dorefa import dorefa_scale
+from quantized_net.functions.dorefa import dorefa_values
+from quantized_net.functions.dorefa import dorefa_weight
+from quantized_net.functions.learned_step import learned_step
+from quantized_net.functions.learned_step import learned_step_values
+from quantized_net.functions.learned_step import positive_step
 from quantized_net.functions.linear_quant import linear_quant
 from quantized_net.functions.log_quant import ap2
 from quantized_net.functions.log_quant import log_quant
 from quantized_net.functions.pooling_2d import average_pooling_2d
 from quantized_net.functions.pooling_2d import max_pooling_2d
+from quantized_net.functions.quantize_gradient import quantize_gradient
+from quantized_net.functions.quantize_gradient import quantized_gradient
 from quantized_net.functions.quantized_backward import (
     convolution_2d_with_quantized_backward)
 from quantized_net.functions.quantized_backward import (
@@ -34,9 +44,13 @@ from quantized_net.functions.ternary import twn_threshold
 __all__ = [
     'ap2', 'average_pooling_2d', 'batch_normalization', 'binary_linear',
     'convolution_2d', 'convolution_2d_with_quantized_backward',
-    'fixed_batch_normalization', 'fixed_shift_batch_normalization',
-    'linear_quant', 'linear_with_quantized_backward', 'log_quant',
-    'max_pooling_2d', 'max_threshold', 'quantile_threshold', 'scaled_sign',
+    'dorefa_activation', 'dorefa_codes', 'dorefa_scale', 'dorefa_values',
+    'dorefa_weight', 'fixed_batch_normalization',
+    'fixed_shift_batch_normalization', 'learned_step',
+    'learned_step_values', 'linear_quant',
+    'linear_with_quantized_backward', 'log_quant', 'max_pooling_2d',
+    'max_threshold', 'positive_step', 'quantile_threshold',
+    'quantize_gradient', 'quantized_gradient', 'scaled_sign',
     'shift_batch_normalization', 'sign', 'sign_scales', 'soften',
     'square_hinge', 'stochastic_sign', 'ternary', 'twn', 'twn_codes',
     'twn_threshold',

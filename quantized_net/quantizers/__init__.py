@@ -1,8 +1,13 @@
 """One link per method; :mod:`quantizer` states what each answers."""
 
 from quantized_net.quantizers.bwn import BWN
+from quantized_net.quantizers.dorefa import DoReFa
+from quantized_net.quantizers.dorefa import DoReFaActivation
+from quantized_net.quantizers.dorefa import DoReFaGradient
 from quantized_net.quantizers.linear_quant import LinearQuant
 from quantized_net.quantizers.log_quant import LogQuant
+from quantized_net.quantizers.lsq import LSQ
+from quantized_net.quantizers.lsq import LSQActivation
 from quantized_net.quantizers.quantizer import decode
 from quantized_net.quantizers.quantizer import Quantizer
 from quantized_net.quantizers.sign import Sign
@@ -11,7 +16,8 @@ from quantized_net.quantizers.ttq import TTQ
 from quantized_net.quantizers.twn import TWN
 
 __all__ = [
-    'BWN', 'LinearQuant', 'LogQuant', 'NAMED', 'Quantizer', 'Sign',
+    'BWN', 'DoReFa', 'DoReFaActivation', 'DoReFaGradient', 'LSQ',
+    'LSQActivation', 'LinearQuant', 'LogQuant', 'NAMED', 'Quantizer', 'Sign',
     'StochasticSign', 'TTQ', 'TWN', 'decode',
 ]
 
@@ -19,4 +25,5 @@ __all__ = [
 NAMED = {
     cls.name: cls
     for cls in (
-        BWN, LinearQuant, LogQuant, Sign, StochasticSign, TTQ, TWN)}
+        BWN, DoReFa, LSQ, LinearQuant, LogQuant, Sign, StochasticSign, TTQ,
+        TWN)}
