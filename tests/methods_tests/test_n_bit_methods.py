@@ -53,6 +53,32 @@ def test_bits_of_lsq(values, expected):
     assert first is None or first.low < 0  # an image may be negative
 
 
+@pytest.mark.parametrize('values,expected', [
+    ({}, (8, 8, 8)),  # as float32 has exponents
+    ({'weight_bits': 4, 'activation_bits': 3, 'gradient_bits': 6},
+     (4, 3, 6)),
+    ({'spacing': 'linear', 'weight_bits': 12}, (12, 8, 8))])
+def test_bits_of_qnn(values, expected):
+    model = models.MLP(4)
+    methods.get('qnn').quantize(model, options_of('qnn', **values))
+    assert bits_of(model, 'l2') == expected
+    assert bits_of(model, 'l1')[1] is None
+    kind = quantizers.LinearQuant if 'spacing' in values else (
+        quantizers.LogQuant)
+    assert type(model.l2.weight_quantizer) is kind
+    assert type(model.l2.gradient_quantizer) is quantizers.LogQuant
+    lowest = model.l2.weight_quantizer.levels(numpy.zeros(1, 'f'))[0]
+    assert len(lowest) <= 2 ** expected[0]
+
+
+@pytest.mark.parametrize('values', [
+    {'weight_bits': 1}, {'activation_bits': 9}, {'gradient_bits': 9},
+    {'spacing': 'linear', 'weight_bits': 17}])
+def test_what_qnn_refuses(values):
+    with pytest.raises(errors.UserError, match='bits must be from 2 to'):
+        methods.get('qnn').check(options_of('qnn', **values))
+
+
 @pytest.mark.parametrize('name', ['dorefa', 'lsq'])
 @pytest.mark.parametrize('values,message', [
     ({'weight_bits': 0}, '--weight-bits 0: from 1 to 16, or 32'),
