@@ -192,7 +192,8 @@ class Planner(object):
         W, b = self._weights(step)
         exact = isinstance(W, PackedTensor) and self._is_code(step.inputs[0])
         kernel = W.shape[2:]
-        self._add('convolution', x, i, {'weights': W.values, 'bias': b}, **dict(
+        arrays = {'weights': W.values, 'bias': b}
+        self._add('convolution', x, i, arrays, **dict(
             _sizes(self._image(x), self._shape(i)),
             groups=attributes['groups'], exact=int(exact), **_pairs(
                 kernel=kernel, stride=attributes['stride'],
