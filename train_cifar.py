@@ -28,7 +28,7 @@ NETWORKS = {
 
 
 def make_parser(argv=None):
-    parser = arguments.Parser(__doc__, '--arch', NETWORKS, argv)
+    parser = arguments.Parser(__doc__, ('--arch', '-a'), NETWORKS, argv)
     parser.add_common(
         batchsize=128, lr=0.1, schedule='steps', warmup_share=1 / 80,
         skip=['conv0'])

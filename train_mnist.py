@@ -42,7 +42,7 @@ NETWORKS = {
 
 
 def make_parser(argv=None):
-    parser = arguments.Parser(__doc__, '--model', NETWORKS, argv)
+    parser = arguments.Parser(__doc__, ('--model',), NETWORKS, argv)
     parser.add_common(batchsize=100, lr=0.001, schedule='constant')
     parser.add_argument(
         '--dataset', default='auto', metavar='NAME',

@@ -43,22 +43,23 @@ class Parser(argparse.ArgumentParser):
 
     Args:
         description (str): Of the script.
-        option (str): The option that chooses the network.
+        names (sequence of str): Of the option that chooses the network,
+            the long one first.
         networks (dict): From a name to a :class:`Network`; the first is the
             default.
         argv (list of str or None): The command line.
 
     """
 
-    def __init__(self, description, option, networks, argv=None):
+    def __init__(self, description, names, networks, argv=None):
         super(Parser, self).__init__(
             description=description, allow_abbrev=False)
         self._argv = argv
         self._networks = networks
-        self._option = option
+        self._option = names[0]
         self._needs = []
         first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        first.add_argument(option, *self._short(option), dest='network')
+        first.add_argument(*names, dest='network')
         first.add_argument('--method')
         chosen = first.parse_known_args(argv)[0]
         default = next(iter(networks))
@@ -69,7 +70,7 @@ class Parser(argparse.ArgumentParser):
         self._method = methods.get(
             name if name in methods.names() else self.network.method)
         self.add_argument(
-            option, *self._short(option), dest='network',
+            *names, dest='network',
             choices=list(networks), default=default,
             help='network (default: %(default)s)')
         self.add_argument(
@@ -80,10 +81,6 @@ class Parser(argparse.ArgumentParser):
                 self.network.method))
         if self.network.add_options is not None:
             self.network.add_options(self)
-
-    @staticmethod
-    def _short(option):
-        return ('-a',) if option == '--arch' else ()
 
     def add_common(self, batchsize, lr, schedule, warmup_share=0., skip=()):
         """Adds the options that every script has.
