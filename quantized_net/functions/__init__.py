@@ -18,6 +18,7 @@ from quantized_net.functions.sign import sign
 from quantized_net.functions.sign import stochastic_sign
 from quantized_net.functions.soften import soften
 from quantized_net.functions.ternary import max_threshold
+from quantized_net.functions.ternary import max_thresholds
 from quantized_net.functions.ternary import quantile_threshold
 from quantized_net.functions.ternary import ternary
 from quantized_net.functions.ternary import twn
@@ -29,7 +30,7 @@ __all__ = [
     'convolution_2d', 'convolution_2d_with_quantized_backward',
     'fixed_batch_normalization', 'linear_quant',
     'linear_with_quantized_backward', 'log_quant',
-    'max_pooling_2d', 'max_threshold', 'quantile_threshold', 'sign',
-    'soften', 'stochastic_sign', 'ternary', 'twn', 'twn_codes',
-    'twn_threshold',
+    'max_pooling_2d', 'max_threshold', 'max_thresholds',
+    'quantile_threshold', 'sign', 'soften', 'stochastic_sign', 'ternary',
+    'twn', 'twn_codes', 'twn_threshold',
 ]

@@ -80,6 +80,22 @@ def max_threshold(W, t=0.05):
     return kernels.threshold(W, t)
 
 
+def max_thresholds(Ws, t=0.05):
+    """:func:`max_threshold` of many arrays, on a GPU in a few launches.
+
+    Args:
+        Ws (list of :ref:`ndarray`): Latent weights, on one device.
+        t (float): In (0, 1).
+
+    Returns:
+        list of :ref:`ndarray`: Of shape ().
+
+    """
+    for W in Ws:
+        _check_floats(W)
+    return kernels.thresholds(Ws, t)
+
+
 def quantile_threshold(W, sparsity):
     """The threshold that makes a share of the weights zero.
 

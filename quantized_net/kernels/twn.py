@@ -89,13 +89,13 @@ def cuda_form(W, factor, per_filter):
         const long long begin = i / step * size;
         const U bound = delta[i / step];
         U sum = 0;
-        long long n = 0;
+        long long n_above = 0;
         for (long long k = begin + i % step; k < begin + size; k += step) {
           const U x = abs((U)W[k]);
-          if (x > bound) { sum += x; ++n; }
+          if (x > bound) { sum += x; ++n_above; }
         }
         part = sum + (bound - bound);  // NaN where delta is not finite
-        count = (U)n;''', 'quantized_net_twn_above')(
+        count = (U)n_above;''', 'quantized_net_twn_above')(
             W, delta, n, n_parts, parts, counts)
     cuda.reduce(
         'U part, U count', 'T alpha', 'Sums(part, count)',
