@@ -71,7 +71,7 @@ def main():
                lambda stage: train_network(stage, data, device))
 
 
-def make_iterators(args, data):
+def make_iterators(args, data, device):
     """Iterators over the training, validation and test images."""
     (images, labels), test = data.train, data.test
     validation = test
@@ -84,7 +84,8 @@ def make_iterators(args, data):
             '--batchsize %d: there are only %d training images'
             % (args.batchsize, len(images)))
     # as the authors' code has it: (x - mean of the pixel) / 128 - 1
-    scaling = {'mean': images.mean(axis=0, dtype=float) + 128, 'scale': 128.}
+    scaling = {'mean': images.mean(axis=0, dtype=float) + 128, 'scale': 128.,
+               'device': device}
     # half of the images are mirrored, but for digits
     return [datasets.BatchIterator(
         images, labels, args.batchsize, pad=4, flip=data.name != 'digits',
@@ -116,7 +117,8 @@ def train_network(stage, data, device):
     print(about.header, end='', flush=True)
 
     devices.seed(device, args.seed)
-    train_iter, validation_iter, test_iter = make_iterators(args, data)
+    train_iter, validation_iter, test_iter = make_iterators(
+        args, data, device)
     model = trainers.classifier(
         stage, device, lambda args: make_network(args, data))
     trainer = trainers.build(
