@@ -51,6 +51,7 @@ from quantized_net.functions.sign import stochastic_sign
 from quantized_net.functions.soften import soften
 from quantized_net.functions.square_hinge import square_hinge
 from quantized_net.functions.ternary import max_threshold
+from quantized_net.functions.ternary import max_thresholds
 from quantized_net.functions.ternary import quantile_threshold
 from quantized_net.functions.ternary import ternary
 from quantized_net.functions.ternary import twn
@@ -67,10 +68,11 @@ __all__ = [
     'fixed_shift_batch_normalization', 'inq', 'inq_boundaries',
     'inq_magnitudes', 'largest_exponent', 'learned_step',
     'learned_step_values', 'linear_quant', 'linear_with_quantized_backward',
-    'log_quant', 'max_pooling_2d', 'max_threshold', 'nearest_of_points',
-    'nearest_points', 'new_key', 'positive_step', 'quantile_threshold',
-    'quantize_gradient', 'scaled_sign', 'shift_batch_normalization', 'sign',
-    'sign_scales', 'soften', 'square_hinge', 'stochastic_sign', 'ternary',
-    'to_fixed_point', 'twn', 'twn_codes', 'twn_threshold', 'uniform_buckets',
-    'uniform_codes', 'uniform_points',
+    'log_quant', 'max_pooling_2d', 'max_threshold', 'max_thresholds',
+    'nearest_of_points', 'nearest_points', 'new_key', 'positive_step',
+    'quantile_threshold', 'quantize_gradient', 'scaled_sign',
+    'shift_batch_normalization', 'sign', 'sign_scales', 'soften',
+    'square_hinge', 'stochastic_sign', 'ternary', 'to_fixed_point', 'twn',
+    'twn_codes', 'twn_threshold', 'uniform_buckets', 'uniform_codes',
+    'uniform_points',
 ]
