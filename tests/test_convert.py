@@ -153,6 +153,11 @@ class Special(L.Linear):
     pass
 
 
+def make_for_cudnn():
+    with chainer.using_config('compute_mode', 'cudnn_fast'):
+        return chainer.Sequential(L.Convolution2D(2, 2, 3))
+
+
 @pytest.mark.parametrize('make,options,named', [
     (Model, {'method': 'tqt'}, 'tqt'),
     (Model, {'method': 'ttq', 'skip': ('con',)}, "'con'"),
@@ -165,7 +170,8 @@ class Special(L.Linear):
     (lambda: chainer.Sequential(L.Linear(2, 2, initialW=0)),
      {'method': 'ttq'}, 'layer 0 would be all zeros'),
     (lambda: chainer.Sequential(L.Linear(2, 2), Special(2, 2)),
-     {'method': 'ttq'}, 'layer 1 is of the class Special')])
+     {'method': 'ttq'}, 'layer 1 is of the class Special'),
+    (make_for_cudnn, {'method': 'ttq'}, 'layer 0 has a memory layout')])
 def test_refusals_leave_the_model(make, options, named):
     model = make()
     classes = [type(link) for link in model.links()]
