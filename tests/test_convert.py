@@ -293,3 +293,11 @@ def test_summary_of_a_shared_block(model):
     quantized_net.quantize(model, 'ttq')
     names = [row.name for row in quantized_net.summary(model)]
     assert sorted(names[:-1]) == sorted(PATHS)
+
+
+def test_summary_counts_the_codebook_of_every_filter():
+    one, each = [quantized_net.summary(quantized_net.QuantizedLinear(
+        4, 8, weight_quantizer=quantizers.TWN(per_filter=per_filter)))[0]
+        for per_filter in (False, True)]
+    # eight codebooks of three float32 values, or one
+    assert each.packed_bytes - one.packed_bytes == 4 * 3 * (8 - 1)

@@ -9,9 +9,9 @@ negated, a number one higher, an operator exchanged, a keyword argument or a
 statement dropped.  Of all mutants of the files (PATH: files or folders; by
 default FILES) a sample is drawn and each is put into a copy of this checkout.
 There the tests that mirror its file run, until one fails: those of its name,
-else those of its folder that name something of it, or all.  What no test sees has
-survived: it is printed, with its place, and a test is missing or the change
-makes no difference.
+else those of its folder that name something of it, or all.  What no test sees
+has survived: it is printed, with its place, and a test is missing or the
+change makes no difference.
 
 Processes are forked from one that has imported Chainer, so that a mutant
 takes little more than its tests.  One that takes five times the CPU time of
@@ -337,7 +337,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         whole = Copy(os.path.join(folder, 'whole'))
         taken = {}
-        for path, files in tests.items():
+        for files in tests.values():
             if tuple(files) in taken or not files:
                 continue
             outcome, seconds = whole.try_tests(files, 600)
