@@ -94,6 +94,18 @@ def test_quantizing_twice_changes_nothing(quantizer, weight):
         assert bool((twice == once).all())
 
 
+def test_gradients_are_of_the_dtype_of_what_they_belong_to(
+        quantizer, weight):
+    W = chainer.Parameter(weight)
+    quantizer.cleargrads()
+    y = quantizer(W)
+    y.grad = y.xp.ones_like(y.array)
+    y.backward()
+    for param in (W, *quantizer.params()):
+        assert param.grad.dtype == param.dtype
+        assert bool(param.xp.isfinite(param.grad).all())
+
+
 def test_encode_leaves_the_weight(quantizer, weight):
     before = weight.copy()
     quantizer.encode(weight)
