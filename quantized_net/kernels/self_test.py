@@ -90,8 +90,8 @@ def _cases(draw):
     x, gy, residual = draw(3, 8, 5, 4, 3)
     gamma, beta, mean = draw(3, 5)
     inv_std = abs(draw(5))
-    total, expected = x.transpose(0, 3, 1, 2).copy().transpose(
-        0, 2, 3, 1), x.copy()
+    total, expected = x.transpose(0, 2, 3, 1).copy().transpose(
+        0, 3, 1, 2), x.copy()
     addition.add_to(total, residual)
     addition.reference(expected, residual)
     yield True, [total], [expected]

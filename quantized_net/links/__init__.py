@@ -11,7 +11,6 @@ from quantized_net.links.shift_batch_normalization import (
     ShiftBatchNormalization)
 from quantized_net.links.shift_batch_normalization import to_shift_based
 
-<<<<<<< HEAD
 __all__ = [
     'BatchNormalization', 'Classifier', 'Convolution2D',
     'QuantizedConvolution2D', 'QuantizedLayer', 'QuantizedLinear',

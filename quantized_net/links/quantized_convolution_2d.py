@@ -18,7 +18,9 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
         weight_quantizer, input_quantizer, gradient_quantizer: See
             :class:`~quantized_net.links.QuantizedLayer`.
 
-    The zeros of the padding are added after the input was quantized.
+    The zeros of the padding are added after the input was quantized.  The
+    memory layout is the standard one, whatever ``chainer.config.compute_mode``
+    says: quantizers read the arrays.
 
     """
 
@@ -26,9 +28,10 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
                  pad=0, nobias=False, initialW=None, initial_bias=None,
                  weight_quantizer=None, input_quantizer=None,
                  gradient_quantizer=None, **kwargs):
-        super(QuantizedConvolution2D, self).__init__(
-            in_channels, out_channels, ksize, stride, pad, nobias, initialW,
-            initial_bias, **kwargs)
+        with chainer.using_config('compute_mode', None):
+            super(QuantizedConvolution2D, self).__init__(
+                in_channels, out_channels, ksize, stride, pad, nobias,
+                initialW, initial_bias, **kwargs)
         self._set_quantizers(
             weight_quantizer, input_quantizer, gradient_quantizer)
 
@@ -43,7 +46,7 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
             ~chainer.Variable: Output, shape (N, out_channels, H', W').
 
         """
-        x = chainer.as_variable(x)
+        x = chainer.as_variable(x).as_layout(None)
         if self.W.array is None:
             self._initialize_params(x.shape[1])
         self._prepare_quantizers(x)
