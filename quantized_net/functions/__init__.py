@@ -4,6 +4,7 @@ from quantized_net.functions.batch_normalization import batch_normalization
 from quantized_net.functions.batch_normalization import (
     fixed_batch_normalization)
 from quantized_net.functions.binary_linear import binary_linear
+from quantized_net.functions.code_linear import code_linear
 from quantized_net.functions.convolution_2d import convolution_2d
 from quantized_net.functions.linear_quant import linear_quant
 from quantized_net.functions.log_quant import ap2
@@ -23,12 +24,14 @@ from quantized_net.functions.ternary import ternary
 from quantized_net.functions.ternary import twn
 from quantized_net.functions.ternary import twn_codes
 from quantized_net.functions.ternary import twn_threshold
+from quantized_net.kernels.codes import Grid
+from quantized_net.kernels.codes import grids_of as code_grids
 
 __all__ = [
-    'ap2', 'average_pooling_2d', 'batch_normalization', 'binary_linear',
-    'convolution_2d', 'convolution_2d_with_quantized_backward',
-    'fixed_batch_normalization', 'linear_quant',
-    'linear_with_quantized_backward', 'log_quant',
+    'Grid', 'ap2', 'average_pooling_2d', 'batch_normalization',
+    'binary_linear', 'code_grids', 'code_linear', 'convolution_2d',
+    'convolution_2d_with_quantized_backward', 'fixed_batch_normalization',
+    'linear_quant', 'linear_with_quantized_backward', 'log_quant',
     'max_pooling_2d', 'max_threshold', 'quantile_threshold', 'sign',
     'soften', 'stochastic_sign', 'ternary', 'twn', 'twn_codes',
     'twn_threshold',

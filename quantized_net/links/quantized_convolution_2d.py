@@ -18,7 +18,9 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
         weight_quantizer, input_quantizer, gradient_quantizer: See
             :class:`~quantized_net.links.QuantizedLayer`.
 
-    The zeros of the padding are added after the input was quantized.
+    The zeros of the padding are added after the input was quantized.  Where
+    input and weight are small codes, sums are exact
+    (:attr:`~quantized_net.links.QuantizedLayer.grids`).
 
     """
 
@@ -51,8 +53,9 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
         if self.gradient_quantizer is None:
             return functions.convolution_2d(
                 x, self.quantized_W, self.b, self.stride, self.pad,
-                residual=residual, dilate=self.dilate, groups=self.groups)
+                residual=residual, dilate=self.dilate, groups=self.groups,
+                grids=self.grids)
         y = functions.convolution_2d_with_quantized_backward(
             x, self.quantized_W, self.b, self.gradient_quantizer,
-            self.stride, self.pad, self.dilate, self.groups)
+            self.stride, self.pad, self.dilate, self.groups, self.grids)
         return y if residual is None else y + residual

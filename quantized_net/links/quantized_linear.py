@@ -58,9 +58,14 @@ class QuantizedLinear(L.Linear, quantized_layer.QuantizedLayer):
                 return functions.binary_linear(
                     x, self.quantized_W, self.b, n_batch_axes,
                     self.input_kind == 'binary')
+            grids = self.grids
+            if grids is not None:
+                return functions.code_linear(
+                    x, self.quantized_W, self.b, n_batch_axes, grids=grids)
             return F.linear(x, self.quantized_W, self.b, n_batch_axes)
         batch_shape = x.shape[:n_batch_axes]
         x = x.reshape(utils.size_of_shape(batch_shape), -1)
         y = functions.linear_with_quantized_backward(
-            x, self.quantized_W, self.b, self.gradient_quantizer)
+            x, self.quantized_W, self.b, self.gradient_quantizer,
+            self.grids)
         return y.reshape(batch_shape + (-1,))
