@@ -11,6 +11,7 @@ from quantized_net.functions.buckets import nearest_points
 from quantized_net.functions.buckets import uniform_buckets
 from quantized_net.functions.buckets import uniform_codes
 from quantized_net.functions.buckets import uniform_points
+from quantized_net.functions.code_linear import code_linear
 from quantized_net.functions.convolution_2d import convolution_2d
 from quantized_net.functions.dorefa import dorefa_activation
 from quantized_net.functions.dorefa import dorefa_codes
@@ -57,10 +58,13 @@ from quantized_net.functions.ternary import ternary
 from quantized_net.functions.ternary import twn
 from quantized_net.functions.ternary import twn_codes
 from quantized_net.functions.ternary import twn_threshold
+from quantized_net.kernels.codes import Grid
+from quantized_net.kernels.codes import grids_of as code_grids
 
 __all__ = [
-    'ap2', 'average_pooling_2d', 'batch_normalization', 'binary_linear',
-    'bucket_ranges', 'bucket_table', 'check_format', 'convolution_2d',
+    'Grid', 'ap2', 'average_pooling_2d', 'batch_normalization',
+    'binary_linear', 'bucket_ranges', 'bucket_table', 'check_format',
+    'code_grids', 'code_linear', 'convolution_2d',
     'convolution_2d_with_quantized_backward', 'dorefa_activation',
     'dorefa_codes', 'dorefa_gradient', 'dorefa_gradient_values',
     'dorefa_scale', 'dorefa_values', 'dorefa_weight',

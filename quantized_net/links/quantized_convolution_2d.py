@@ -18,9 +18,11 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
         weight_quantizer, input_quantizer, gradient_quantizer: See
             :class:`~quantized_net.links.QuantizedLayer`.
 
-    The zeros of the padding are added after the input was quantized.  The
-    memory layout is the standard one, whatever ``chainer.config.compute_mode``
-    says: quantizers read the arrays.
+    The zeros of the padding are added after the input was quantized.  Where
+    input and weight are small codes, sums are exact
+    (:attr:`~quantized_net.links.QuantizedLayer.grids`).  The memory layout is
+    the standard one, whatever ``chainer.config.compute_mode`` says:
+    quantizers read the arrays.
 
     """
 
@@ -54,13 +56,14 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
         if self.gradient_quantizer is None:
             return functions.convolution_2d(
                 x, self.quantized_W, self.b, self.stride, self.pad,
-                residual=residual, dilate=self.dilate, groups=self.groups)
+                residual=residual, dilate=self.dilate, groups=self.groups,
+                grids=self.grids)
         if self.quantizes_operands:
             y = functions.convolution_2d_with_quantized_backward(
                 x, self.quantized_W, self.b, self.gradient_quantizer,
-                self.stride, self.pad, self.dilate, self.groups)
+                self.stride, self.pad, self.dilate, self.groups, self.grids)
         else:  # the gradient of the residual stays as it is
             y = self.quantize_output_gradient(functions.convolution_2d(
                 x, self.quantized_W, self.b, self.stride, self.pad,
-                dilate=self.dilate, groups=self.groups))
+                dilate=self.dilate, groups=self.groups, grids=self.grids))
         return y if residual is None else y + residual
