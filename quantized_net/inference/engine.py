@@ -25,11 +25,12 @@ class _Operation(ctypes.Structure):
 
     """``struct operation`` of network.h."""
 
-    _fields_ = [(name, ctypes.c_int64) for name in (
-        'kind', 'source', 'residual', 'relu', 'y', 'z', 'relu_z', 'n_levels',
-        *_SIZES)] + [
-        (name, ctypes.c_void_p) for name in (
-            'weights', 'bias', 'scale', 'shift', 'mean', 'packed')] + [
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in (
+            'kind', 'source', 'residual', 'relu', 'y', 'z', 'relu_z',
+            'n_levels', *_SIZES)),
+        *((name, ctypes.c_void_p) for name in (
+            'weights', 'bias', 'scale', 'shift', 'mean', 'packed')),
         ('packed_bytes', ctypes.c_int64), ('numbers', ctypes.c_float * 4)]
 
 
