@@ -19,6 +19,7 @@ _SIZES = ('n', 'c_in', 'h_in', 'w_in', 'c_out', 'h_out', 'w_out', 'h_kernel',
           'w_kernel', 'h_stride', 'w_stride', 'h_pad', 'w_pad', 'h_dilate',
           'w_dilate', 'groups', 'exact')
 _ALIGNMENT = 16  # floats
+_MOST = 1 << 24  # floats of the images that are worked on, as a rule
 
 
 class _Operation(ctypes.Structure):
@@ -67,6 +68,7 @@ class Engine(object):
             if len(network.shapes[self.n]) == 1 or plan._is_flat(self.n):
                 break
             # images would come out channels-last
+            self.why = self.why or 'it gives images'
             self.n = _last_alone(network, self.n - 1)
         if not self.n:
             return
@@ -105,7 +107,7 @@ class Engine(object):
 
     def _make(self, plan, in_size):
         places, arena = _arena(plan)
-        n = _images_at_a_time(plan.steps)
+        n = min(_images_at_a_time(plan.steps), max(_MOST // arena, 1))
         described = (_Operation * len(plan.steps))()
         arrays: list = []
         for step, operation in zip(plan.steps, described):
