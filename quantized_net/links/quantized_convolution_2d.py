@@ -20,7 +20,9 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
 
     The zeros of the padding are added after the input was quantized.  Where
     input and weight are small codes, sums are exact
-    (:attr:`~quantized_net.links.QuantizedLayer.grids`).
+    (:attr:`~quantized_net.links.QuantizedLayer.grids`).  Chainer's
+    ``compute_mode`` makes no difference to it: an input in a layout of
+    cuDNN's is taken, and the output is in Chainer's own.
 
     """
 
@@ -28,9 +30,11 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
                  pad=0, nobias=False, initialW=None, initial_bias=None,
                  weight_quantizer=None, input_quantizer=None,
                  gradient_quantizer=None, **kwargs):
-        super(QuantizedConvolution2D, self).__init__(
-            in_channels, out_channels, ksize, stride, pad, nobias, initialW,
-            initial_bias, **kwargs)
+        # quantizers see the values of W, which no layout of cuDNN's shows
+        with chainer.using_config('compute_mode', None):
+            super(QuantizedConvolution2D, self).__init__(
+                in_channels, out_channels, ksize, stride, pad, nobias,
+                initialW, initial_bias, **kwargs)
         self._set_quantizers(
             weight_quantizer, input_quantizer, gradient_quantizer)
 
@@ -46,6 +50,8 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
 
         """
         x = chainer.as_variable(x)
+        if x.layout is not None:
+            x = x.as_layout(None)
         if self.W.array is None:
             self._initialize_params(x.shape[1])
         self._initialize_quantizers(x)
