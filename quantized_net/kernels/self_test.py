@@ -8,6 +8,7 @@ from quantized_net.kernels import batch_normalization as bn
 from quantized_net.kernels import clip
 from quantized_net.kernels import codes as small
 from quantized_net.kernels import convolution as conv
+from quantized_net.kernels import fixed_point
 from quantized_net.kernels import momentum_sgd
 from quantized_net.kernels import pooling
 from quantized_net.kernels import powers_of_two
@@ -48,6 +49,9 @@ def _cases(draw):
         [0, -0., 1.4142135, 1.4142137, 9], numpy.float32)])
     yield True, [powers_of_two.to_powers_of_two(x, 2.)], [
         powers_of_two.reference(x, 2.)]
+    for key in (None, 0x123456789abcdef):
+        yield True, [fixed_point.to_multiples(x, 8., -7, 9, key)], [
+            fixed_point.reference(x, 8., -7, 9, key)]
     clipped, expected = x.copy(), x.copy()
     clip.clip(clipped, -.5, .25)
     clip.reference(expected, -.5, .25)
@@ -102,8 +106,8 @@ def _cases(draw):
     x, gy, residual = draw(3, 8, 5, 4, 3)
     gamma, beta, mean = draw(3, 5)
     inv_std = abs(draw(5))
-    total, expected = x.transpose(0, 3, 1, 2).copy().transpose(
-        0, 2, 3, 1), x.copy()
+    total, expected = x.transpose(0, 2, 3, 1).copy().transpose(
+        0, 3, 1, 2), x.copy()
     addition.add_to(total, residual)
     addition.reference(expected, residual)
     yield True, [total], [expected]

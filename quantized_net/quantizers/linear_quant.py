@@ -3,6 +3,7 @@
 from chainer import backend
 
 from quantized_net import functions
+from quantized_net.packing import codebook as codebooks
 from quantized_net.quantizers import quantizer
 
 
@@ -56,4 +57,6 @@ class LinearQuant(quantizer.Quantizer):
         return levels, (levels[1:] + levels[:-1]) / 2
 
     def encode(self, W):
-        return self._nearest_codes(W, self.levels(W)[0])
+        return self._nearest_codes(W, codebooks.Codebook.uniform(
+            -1, self.step, 2 ** self.bits, W.dtype,
+            backend.get_array_module(W)))

@@ -10,6 +10,7 @@ from quantized_net.kernels import addition
 from quantized_net.kernels import batch_normalization as bn
 from quantized_net.kernels import clip
 from quantized_net.kernels import convolution as conv
+from quantized_net.kernels import fixed_point
 from quantized_net.kernels import momentum_sgd
 from quantized_net.kernels import native
 from quantized_net.kernels import pooling
@@ -34,6 +35,8 @@ FUNCTIONS = {
     'sign': (straight_through.sign, straight_through.sign_reference, 1, ()),
     'pass_inside': (straight_through.pass_inside,
                     straight_through.pass_inside_reference, 2, (.5,)),
+    'fixed_point': (fixed_point.to_multiples, fixed_point.reference, 1,
+                    (8., -5, 4, 12345)),
     'powers_of_two': (powers_of_two.to_powers_of_two,
                       powers_of_two.reference, 1, (2.,)),
     'ternary': (ternary.ternary, ternary.ternary_reference, 1,
