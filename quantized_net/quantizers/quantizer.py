@@ -80,6 +80,14 @@ class Quantizer(chainer.Link):
     def forward(self, W):
         """Quantizes.
 
+        NaN is never hidden: it stays NaN where it is, on every device.  An
+        infinity becomes what the formula tends to.  So the values of binary,
+        uniform and power-of-two quantizers saturate, as a clip does: those
+        formulas are the same for all that lies beyond their range.  Where
+        there is no such limit, as of a ternary weight, whose scale or
+        threshold hangs on all weights, it becomes NaN.  :meth:`encode`
+        refuses both.
+
         Args:
             W (~chainer.Variable): Latent values, any shape.
 

@@ -20,6 +20,7 @@ from quantized_net.training import comparison
 from quantized_net.training import run
 from quantized_net.training import schedules
 from quantized_net.training import snapshot
+from quantized_net.training import threads
 from quantized_net.training import versions
 
 
@@ -192,20 +193,25 @@ def run_to_end(stage, trainer, info):
     """
     run.make_out(trainer.out)
     snapshot.check_folder(trainer)
-    if stage.resume:
-        snapshot.load(stage.resume, trainer)
-    elif stage.args.autoload and snapshot.load_newest(
-            trainer.out, trainer) is None and (
+    resumed = stage.resume
+    if resumed:
+        snapshot.load(resumed, trainer)
+    elif stage.args.autoload:
+        resumed = snapshot.load_newest(trainer.out, trainer)
+        if resumed is None and (
                 stage.init is not None and _goes_on_without_init(stage)):
-        raise errors.UserError(
-            'no snapshot in %s can be loaded, and %s is gone; train without '
-            '--autoload' % (trainer.out, stage.init))
+            raise errors.UserError(
+                'no snapshot in %s can be loaded, and %s is gone; train '
+                'without --autoload' % (trainer.out, stage.init))
+    model = trainer.updater.get_optimizer('main').target
+    if resumed and model.device.xp is numpy:
+        threads.tell_of_another(os.path.dirname(resumed))
     files.write_json(os.path.join(trainer.out, 'args.json'), dict(
         vars(stage.args), script=info.script, dataset=info.dataset,
-        init=stage.init, title=info.title, versions=versions.versions()))
+        init=stage.init, title=info.title, threads=threads.number(),
+        versions=versions.versions()))
 
     run.run(trainer)
-    model = trainer.updater.get_optimizer('main').target
     weights.save(os.path.join(trainer.out, 'model.npz'), model.predictor)
     print(comparison.table(
         info.title, trainer.get_extension('LogReport').log, info.variant))
