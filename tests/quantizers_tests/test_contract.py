@@ -145,6 +145,70 @@ def test_scales_have_their_signs(quantizer, weight):
     assert bool((quantizers.decode(*quantizer.encode(weight)) == values).all())
 
 
+def level_of(W, levels, boundaries):
+    """The level of every weight, from those of all or of its filter."""
+    if levels.ndim == 2:
+        return numpy.stack([
+            level_of(*row) for row in zip(W, levels, boundaries)])
+    return levels[numpy.searchsorted(boundaries, W.ravel())].reshape(W.shape)
+
+
+def test_levels_and_their_boundaries(quantizer, weight):
+    levels, boundaries = [to_cpu(a) for a in quantizer.levels(weight)]
+    assert levels.shape[-1] == boundaries.shape[-1] + 1
+    assert levels.dtype == boundaries.dtype == weight.dtype
+    assert (numpy.diff(levels, axis=-1) >= 0).all()
+    if weight.dtype == numpy.float16 and quantizer.bits == 16:
+        return  # every weight is a level
+    W = to_cpu(weight)
+    on_boundary = numpy.isin(W, boundaries)
+    expected = level_of(W, levels, boundaries)
+    found = to_cpu(quantizer(weight))
+    if isinstance(quantizer, quantizers.TWN):
+        numpy.testing.assert_allclose(found, expected, 1e-6)
+    else:
+        assert (found == expected)[~on_boundary].all()
+    # there are all those levels, and no others
+    assert numpy.isin(quantizer.encode(weight)[1], levels).all()
+
+
+def test_softened_in_training_alone(quantizer, weight):
+    quantizer.initialize_from(weight)
+    hard = to_cpu(quantizer(weight))
+    W = chainer.as_variable(weight)
+    quantizer.inverse_slope = .5
+    assert (to_cpu(quantizer.soften(W)) == hard).all()
+    if isinstance(quantizer, quantizers.StochasticSign):
+        return  # in training it draws
+    with chainer.using_config('train', True):
+        softened = to_cpu(quantizer.soften(W))
+        quantizer.inverse_slope = 0
+        assert (to_cpu(quantizer.soften(W)) == hard).all()
+    if weight.size > 1 and not (
+            weight.dtype == numpy.float16 and quantizer.bits == 16):
+        levels = to_cpu(quantizer.levels(weight)[0])
+        assert not numpy.isin(softened, levels).all()
+
+
+@pytest.mark.parametrize('make', [
+    quantizers.Sign, quantizers.StochasticSign, quantizers.LinearQuant,
+    quantizers.LogQuant])
+def test_the_gradient_ends_at_one_by_default(make):
+    W = chainer.Parameter(numpy.array(
+        [-1.25, -1, -.5, 0, .5, 1, 1.25], 'f'))
+    chainer.functions.sum(make()(W)).backward()
+    assert W.grad.tolist() == [0, 1, 1, 1, 1, 1, 0]
+
+
+def test_defaults():
+    assert quantizers.LinearQuant().bits == 8
+    assert {name for name, _ in quantizers.TTQ().namedparams()} == {
+        '/Wp', '/Wn'}
+    specs = [dict(quantizers.TTQ(scales=scales).printable_specs)['scales']
+             for scales in ('absolute', 'relative')]
+    assert specs == ['absolute', 'relative']
+
+
 @pytest.mark.parametrize('mode', ['share', 'copy', 'init'])
 def test_copied_parameters(quantizer, mode):
     for param in quantizer.params():
