@@ -36,8 +36,7 @@ lint:
 # none: tests/cupy_standin.
 test-gpu-on-host:
 	@sh tools/setup_env.sh test $(EXTRAS)
-	QUANTIZED_NET_GPU_ON_HOST=1 .venv/bin/python -m pytest \
-	    -k 'cupy or gpu_tests' $(ARGS)
+	QUANTIZED_NET_GPU_ON_HOST=1 .venv/bin/python -m pytest -m gpu $(ARGS)
 
 check-cuda:
 	@sh tools/setup_env.sh test $(EXTRAS)

@@ -123,7 +123,7 @@ def quantize(model, method, skip=(), **options):
             'parameters of the quantizers: call optimizer.setup(model) again',
             stacklevel=2)
     for _, link, found in chosen:
-        _become_quantized(link, found)
+        become_quantized(link, found)
     return report
 
 
@@ -269,7 +269,13 @@ def _check_instances(chosen):
             owners[id(quantizer)] = path
 
 
-def _become_quantized(link, found):
+def can_be_quantized(link):
+    """Whether a layer is of a class that :func:`become_quantized` takes."""
+    return type(link) in _CLASSES
+
+
+def become_quantized(link, found):
+    """Turns a layer into a quantized one, in place (:class:`Quantizers`)."""
     # The object itself changes its class: whoever refers to it, a parent, a
     # list, a hook or the model's own attribute, needs no change.
     cls = _CLASSES[type(link)]

@@ -247,7 +247,7 @@ values  float bytes  packed
 -----------------------------------------------------------------------------\
 ---------------------------
 0                           8x4    TTQ           2     50.0  1.5000  1.0000  \
-     3          128      20
+     3          128      19
 1                           2x8    float        32                           \
                  64      64
 biases, BatchNormalization         float        32                           \
@@ -255,8 +255,8 @@ biases, BatchNormalization         float        32                           \
 -----------------------------------------------------------------------------\
 ---------------------------
 total                                                                        \
-                232     124
-1.87 times smaller'''
+                232     123
+1.89 times smaller'''
 
 
 def test_summary(device):
@@ -293,6 +293,13 @@ def test_summary_of_a_shared_block(model):
     quantized_net.quantize(model, 'ttq')
     names = [row.name for row in quantized_net.summary(model)]
     assert sorted(names[:-1]) == sorted(PATHS)
+
+
+def test_a_rule_is_no_table_in_the_summary():
+    layer = quantized_net.QuantizedLinear(
+        200, 101, weight_quantizer=quantizers.LinearQuant(16))
+    row = quantized_net.summary(layer)[0]
+    assert row.packed_bytes == 40400 + 20
 
 
 def test_summary_counts_the_codebook_of_every_filter():

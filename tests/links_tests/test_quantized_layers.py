@@ -14,7 +14,6 @@ from quantized_net import functions
 from quantized_net import links
 from quantized_net.links import quantized_layer
 from quantized_net import quantizers
-from quantized_net.training import device as devices
 
 
 def make(kind, **options):
@@ -187,18 +186,16 @@ def test_binary_weights_of_a_linear_layer(
         input_quantizer=make_other())
     layer.to_device(device)
     layer.cleargrads()
-    devices.seed(device, 3)
-    inputs = layer.quantize_input(chainer.Variable(x.copy()))
-    W = layer.quantized_W
-    expected = F.linear(inputs, W, layer.b)
-    F.sum(expected * expected).backward()
+    found = layer(x.copy())
+    F.sum(found * found).backward()
     gW = layer.W.grad.copy()
     layer.cleargrads()
-    devices.seed(device, 3)
-    found = layer(x.copy())
+    # what the forward has used, also where it was random
+    inputs = layer.quantize_input(chainer.Variable(x.copy()))
+    expected = F.linear(inputs, layer.quantized_W, layer.b)
     chainer.testing.assert_allclose(
         found.array, expected.array, rtol=1e-5, atol=1e-5)
-    F.sum(found * found).backward()
+    F.sum(expected * expected).backward()
     chainer.testing.assert_allclose(
         layer.W.grad, gW, rtol=1e-5, atol=1e-4)
 
@@ -243,3 +240,81 @@ def test_a_function_for_a_quantizer(device, x):
     assert bool((abs(layer.quantized_W.array) == 1).all())
     assert_close(layer(x), F.linear(
         F.relu(x), functions.sign(layer.W), layer.b))
+
+
+def test_which_layers_have_whole_sums():
+    sign, ttq, twn = quantizers.Sign, quantizers.TTQ, quantizers.TWN
+    linear, log = quantizers.LinearQuant, quantizers.LogQuant
+    signs = functions.Grid(1., 1)
+    four = functions.Grid(.125, 8)
+    for weight, inputs, expected in (
+            (sign, sign, (signs, signs)), (ttq, sign, (signs, None)),
+            (twn, lambda: linear(4), (four, None)),
+            (lambda: linear(4), sign, (signs, four)),
+            (sign, lambda: None, None), (lambda: None, sign, None),
+            (log, sign, None), (sign, log, None), (HalfSign, sign, None),
+            (sign, HalfSign, None), (sign, lambda: linear(9), None),
+            (lambda: F.sign, sign, None), (sign, ttq, None)):
+        for kind in KINDS:
+            layer = make(kind, weight_quantizer=weight(),
+                         input_quantizer=inputs())
+            assert layer.grids == expected
+    layer.weight_quantizer.inverse_slope = .5
+    assert layer.grids is None
+    layer = make('linear', weight_quantizer=ttq(), input_quantizer=sign())
+    layer.weight_quantizer.inverse_slope = .5  # on its way to its levels
+    assert layer.grids is None
+    with chainer.using_config('train', False):
+        assert layer.grids == (signs, None)
+
+
+class HalfLinear(quantizers.LinearQuant):
+
+    def forward(self, W):
+        return super(HalfLinear, self).forward(W) / 2
+
+
+def test_a_subclass_with_values_of_its_own_has_no_grid():
+    assert HalfLinear(4).grid is None and HalfSign().grid is None
+
+
+# Larq's own test of a binary convolution goes over these
+@pytest.mark.parametrize('channels', [(16, 16), (64, 32), (512, 16)])
+@pytest.mark.parametrize('weight', [
+    quantizers.Sign, quantizers.TWN, quantizers.TTQ,
+    lambda: quantizers.TTQ(initial_scale=.25)])
+@pytest.mark.parametrize('gradient', [None, quantizers.LogQuant])
+def test_next_signs_are_chainers(device, channels, weight, gradient):
+    n_in, n_out = channels
+    layer = links.QuantizedConvolution2D(
+        n_in, n_out, 3, pad=1, nobias=True, weight_quantizer=weight(),
+        input_quantizer=quantizers.Sign(),
+        gradient_quantizer=gradient and gradient())
+    layer.to_device(device)
+    x = device.send(numpy.random.normal(size=(2, n_in, 8, 8)).astype('f'))
+    y = layer(x)
+    W = layer.quantized_W.array
+    scale = 1.
+    if weight is quantizers.TWN:
+        # its scale is no power of two: Chainer's sums of whole numbers
+        scale, W = abs(W).max(), device.xp.sign(W)
+    expected = F.convolution_2d(layer.input_quantizer(x), W, pad=1)
+    assert bool((expected.array == device.xp.rint(expected.array)).all()) or (
+        weight not in (quantizers.Sign, quantizers.TWN))
+    assert bool((y.array == scale * expected.array).all())
+    assert bool((functions.sign(y).array
+                 == functions.sign(expected).array).all())
+
+
+def test_ternary_linear_with_signs_is_exact(device):
+    layer = links.QuantizedLinear(
+        500, 20, weight_quantizer=quantizers.TWN(),
+        input_quantizer=quantizers.Sign())
+    layer.to_device(device)
+    x = device.send(numpy.random.normal(size=(9, 500)).astype('f'))
+    W = layer.quantized_W.array
+    sums = F.linear(layer.input_quantizer(x), device.xp.sign(W)).array
+    assert bool((layer(x).array == abs(W).max() * sums).all())
+    layer.cleargrads()
+    F.sum(layer(x)).backward()
+    assert float(abs(layer.W.grad).max()) > 0
