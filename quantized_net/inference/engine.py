@@ -1,12 +1,15 @@
 """A network as one call into C: operations fused, weights prepared once."""
 
 import ctypes
+import functools
 import math
+import warnings
 import weakref
 
 import numpy
 
 from ..kernels import native
+from . import self_test
 from . import steps
 
 # As in enum kind of network.c.
@@ -19,6 +22,7 @@ _SIZES = ('n', 'c_in', 'h_in', 'w_in', 'c_out', 'h_out', 'w_out', 'h_kernel',
           'w_kernel', 'h_stride', 'w_stride', 'h_pad', 'w_pad', 'h_dilate',
           'w_dilate', 'groups', 'exact')
 _ALIGNMENT = 16  # floats
+_MOST = 1 << 24  # floats of the images that are worked on, as a rule
 
 
 class _Operation(ctypes.Structure):
@@ -57,6 +61,11 @@ class Engine(object):
         self.n, self.why = len(network.steps), None
         if native.library() is None:
             self.n, self.why = 0, 'the kernels are not compiled'
+        elif not _agrees(native.level()):
+            self.n, self.why = 0, 'the self-test failed'
+        self._start(network, pixels)
+
+    def _start(self, network, pixels):
         while self.n:
             try:
                 plan = steps.Planner(network, self.n, pixels)
@@ -67,6 +76,7 @@ class Engine(object):
             if len(network.shapes[self.n]) == 1 or plan._is_flat(self.n):
                 break
             # images would come out channels-last
+            self.why = self.why or 'it gives images'
             self.n = _last_alone(network, self.n - 1)
         if not self.n:
             return
@@ -105,7 +115,7 @@ class Engine(object):
 
     def _make(self, plan, in_size):
         places, arena = _arena(plan)
-        n = _images_at_a_time(plan.steps)
+        n = min(_images_at_a_time(plan.steps), max(_MOST // arena, 1))
         described = (_Operation * len(plan.steps))()
         arrays: list = []
         for step, operation in zip(plan.steps, described):
@@ -141,6 +151,23 @@ def in_words(step):
         'pixel_sums': '8-bit pixels by 8-bit weights, whole numbers',
         'pack_signs': 'signs to bits',
     }.get(step.kind, step.kind.replace('_', ' '))
+
+
+@functools.lru_cache(maxsize=None)
+def _agrees(level):
+    """Whether C gives what NumPy gives, of a small network of each kind."""
+    for network, pixels in self_test.networks():
+        found = Engine.__new__(Engine)
+        found._dtype = numpy.uint8 if pixels else numpy.float32
+        found.n, found.why = len(network.steps), None
+        found._start(network, pixels)
+        if found.n != len(network.steps) or not self_test.is_close(
+                network, pixels, found):
+            warnings.warn(
+                'the compiled predictor does not agree with its NumPy '
+                'reference on this machine, NumPy serves', stacklevel=3)
+            return False
+    return True
 
 
 def _last_alone(network, n):

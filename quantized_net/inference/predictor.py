@@ -53,6 +53,9 @@ class Predictor(object):
         self._lock = threading.Lock()
         self._at_once = min(max(_BYTES // (4 * largest), 1), 256)
 
+    def __reduce__(self):
+        return Predictor, (self.network,)
+
     def __call__(self, images):
         """What the network's last operation gives.
 

@@ -54,6 +54,19 @@ class Step(object):
         return [v for v in (self.y, self.z) if v is not None]
 
 
+# What is computed element by element: its kind and numbers in C.
+_MAPS = {
+    'sign': lambda a: ('sign', []),
+    'clip': lambda a: ('clip', [0, a['low'], a['high']]),
+    'leaky_relu': lambda a: ('leaky_relu', [a['slope']]),
+    'multiply_constant': lambda a: ('multiply', [a['value']]),
+    'add_constant': lambda a: ('add', [a['value']]),
+    'round_to_steps': lambda a: ('steps', [a['step'], a['low'], a['high']]),
+    'round_to_powers': lambda a: ('powers', [
+        2. ** a['highest'],
+        0 if a['lowest'] is None else 2. ** a['lowest']]),
+}
+
 # Steps that a ReLU, an addition or factors may follow.
 _OPEN = {'convolution', 'linear', 'lookup', 'sign_sums', 'pixel_sums',
          'max_pooling', 'average_pooling', 'finish', 'widen'}
@@ -91,12 +104,9 @@ class Planner(object):
         self._pixels = pixels
         self._input()
         for i, step in enumerate(network.steps[:n], 1):
-            make = getattr(self, '_make_' + step.kind, None)
-            if make is None:
-                raise Unsupported(step.kind, i - 1)
             before = len(self.steps)
             try:
-                make(i, step, operations.attributes_of(step), *[
+                self._make(i, step, operations.attributes_of(step), [
                     self._same[value] for value in step.inputs])
             except Unsupported as e:
                 raise Unsupported(e.args[0], i - 1)
@@ -105,6 +115,15 @@ class Planner(object):
             if len(self.steps) == before and self._same[i] == i:
                 self._maker[i].covers.append(i - 1)
         self.result = self._same[n]
+
+    def _make(self, i, step, attributes, values):
+        if step.kind in _MAPS:
+            kind, numbers = _MAPS[step.kind](attributes)
+            self._map(kind, values[0], i, numbers=numbers)
+        elif hasattr(self, '_make_' + step.kind):
+            getattr(self, '_make_' + step.kind)(i, step, attributes, *values)
+        else:
+            raise Unsupported(step.kind)
 
     # --- values
 
@@ -365,32 +384,6 @@ class Planner(object):
 
     def _make_multiply(self, i, step, attributes, a, b):
         self._map('multiply', a, i).residual = b
-
-    def _make_multiply_constant(self, i, step, attributes, x):
-        self._map('multiply', x, i, numbers=[attributes['value']])
-
-    def _make_add_constant(self, i, step, attributes, x):
-        self._map('add', x, i, numbers=[attributes['value']])
-
-    def _make_sign(self, i, step, attributes, x):
-        self._map('sign', x, i)
-
-    def _make_clip(self, i, step, attributes, x):
-        self._map('clip', x, i, numbers=[
-            0, attributes['low'], attributes['high']])
-
-    def _make_leaky_relu(self, i, step, attributes, x):
-        self._map('leaky_relu', x, i, numbers=[attributes['slope']])
-
-    def _make_round_to_steps(self, i, step, attributes, x):
-        self._map('steps', x, i, numbers=[
-            attributes[name] for name in ('step', 'low', 'high')])
-
-    def _make_round_to_powers(self, i, step, attributes, x):
-        lowest = attributes['lowest']
-        self._map('powers', x, i, numbers=[
-            2. ** attributes['highest'],
-            0 if lowest is None else 2. ** lowest])
 
 
 def _pairs(**pairs):

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import math
+import pickle
 
 from hypothesis import given
 from hypothesis import settings
@@ -309,3 +310,12 @@ def test_memory_is_shared_by_values_that_never_meet():
     _, arena = engine._arena(plan)
     assert arena < sum(plan.sizes.values()) / 4
     assert arena >= max(map(math.prod, net.shapes))
+
+
+def test_a_predictor_is_pickled():
+    model, shape = packed_models.build('mlp_bnn')
+    predictor = inference.Predictor(packed.describe(model, shape))
+    x = numpy.random.RandomState(0).normal(size=(3,) + shape).astype('f')
+    y = predictor(x)  # with its engine
+    numpy.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(predictor))(x), y)
