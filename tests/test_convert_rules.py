@@ -166,3 +166,11 @@ def test_what_needs_no_argument_is_no_rule():
     quantized_net.quantize(model, ternary)
     assert [layer.weight_quantizer.threshold for layer in model] == [.3, .3]
     assert model[0].weight_quantizer is not model[1].weight_quantizer
+
+
+def test_the_report_s_columns():
+    model = chainer.Sequential(L.Linear(4, 4), L.Deconvolution2D(4, 4, 3))
+    report = quantized_net.quantize(model, quantizers.Sign)
+    assert str(report).splitlines() == [
+        '0  Linear           quantized: Sign(clip_value=1.0)',
+        '1  Deconvolution2D  left float: no Linear and no Convolution2D']
