@@ -298,6 +298,8 @@ def parse_args():
     parser.add_argument('--jobs', type=int, default=os.cpu_count())
     parser.add_argument('--only', nargs='+', metavar='PATH:LINE', default=[],
                         help='all mutants of these lines')
+    parser.add_argument('--tests', nargs='+', metavar='PATH',
+                        help='tests to run, instead of those of each file')
     parser.add_argument('--list', action='store_true',
                         help='print the mutants, try none')
     return parser.parse_args()
@@ -331,7 +333,7 @@ def main():
         for mutant in mutants:
             print('%s:%d: %s' % mutant[:3])
         return 0
-    tests = {path: tests_of(path, sources[path])
+    tests = {path: args.tests or tests_of(path, sources[path])
              for path in dict.fromkeys(m.path for m in mutants)}
     import_what_all_need()
     with tempfile.TemporaryDirectory() as folder:
