@@ -10,8 +10,8 @@ statement dropped.  Of all mutants of the files (PATH: files or folders; by
 default FILES) a sample is drawn and each is put into a copy of this checkout.
 There the tests that mirror its file run, until one fails: those of its name,
 else those of its folder that name something of it, or all; those of LAST
-follow.  What no test sees has survived: it is printed, with its place, and a test is missing or the
-change makes no difference.
+follow.  What no test sees has survived: it is printed, with its place, and a
+test is missing or the change makes no difference.
 
 Processes are forked from one that has imported Chainer, so that a mutant
 takes little more than its tests.  One that takes five times the CPU time of
