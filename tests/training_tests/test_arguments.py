@@ -64,6 +64,12 @@ def parse(script, *argv):
      '--distill-weight says nothing without --teacher'),
     (train_mnist, ['--method', 'float', '--anneal', '.5'],
      '--anneal says nothing with --method float'),
+    (train_cifar, ['--drops', 'soon'], '--drops: '),
+    (train_cifar, ['--drops', '-1'], '--drops: '),
+    (train_mnist, ['--clip', 'some'], "--clip: invalid choice: 'some'"),
+    (train_mnist, ['--distill-weight', '1.5'], '--distill-weight: '),
+    (train_mnist, ['--gpu', 'one'], "invalid int value: 'one'"),
+    (train_mnist, ['--gpu', '0', '--device', '0'], 'not allowed with'),
     (train_mnist, ['--method', 'twn', '--scales', 'relative'],
      '--scales is an option of --method ttq'),
 ])
@@ -78,6 +84,9 @@ def test_defaults_follow_the_network_and_the_method():
     args = parse(train_mnist)
     assert (args.method, args.epoch, args.clip) == ('qnn', 20, 'all')
     assert not hasattr(args, 'threshold') and args.skip == []
+    assert (args.gpu, args.device, args.seed) == (-1, None, 0)
+    assert parse(train_mnist, '--gpu').gpu == 0
+    assert (args.temperature, args.distill_weight) == (2, .5)
     args = parse(train_mnist, '--model', 'lenet')
     assert (args.method, args.epoch, args.clip) == ('ttq', 2, 'none')
     assert args.warmup == 0 and args.threshold == .05
