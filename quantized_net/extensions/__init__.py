@@ -5,6 +5,7 @@ from quantized_net.extensions.batch_statistics_evaluator import (
     BatchStatisticsEvaluator)
 from quantized_net.extensions.interrupt import Interrupt
 from quantized_net.extensions.learning_rate import LearningRate
+from quantized_net.extensions.log_report import LogReport
 from quantized_net.extensions.nan_guard import NaNGuard
 from quantized_net.extensions.pause_after import PauseAfter
 from quantized_net.extensions.plot_curves import PlotCurves
@@ -17,7 +18,6 @@ from quantized_net.extensions.time_budget import TimeBudget
 
 __all__ = [
     'Annealing', 'BatchStatisticsEvaluator', 'Interrupt', 'LearningRate',
-    'NaNGuard',
-    'PauseAfter', 'PlotCurves', 'PlotTernary', 'RandomState', 'Settings',
-    'TableReport', 'TernaryReport', 'TimeBudget',
+    'LogReport', 'NaNGuard', 'PauseAfter', 'PlotCurves', 'PlotTernary',
+    'RandomState', 'Settings', 'TableReport', 'TernaryReport', 'TimeBudget',
 ]

@@ -45,8 +45,8 @@ def _cases(draw):
 
     x = numpy.concatenate([draw(67), numpy.array(
         [0, -0., 1.4142135, 1.4142137, 9], numpy.float32)])
-    yield True, [powers_of_two.to_powers_of_two(x, 2.)], [
-        powers_of_two.reference(x, 2.)]
+    yield True, [powers_of_two.to_powers_of_two(x, 2., .25)], [
+        powers_of_two.reference(x, 2., .25)]
     clipped, expected = x.copy(), x.copy()
     clip.clip(clipped, -.5, .25)
     clip.reference(expected, -.5, .25)

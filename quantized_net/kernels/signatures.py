@@ -53,7 +53,8 @@ _ARGUMENTS = {
     + [_FLOAT] * 3 + [_FLAG],
     'add': [_writes('n'), _reads('n'), 'n'],
     'clip': [_writes('n'), 'n', _FLOAT, _FLOAT],
-    'powers_of_two': [_reads('n'), _writes('n'), 'n', _FLOAT],
+    'powers_of_two': [
+        _reads('n'), _writes('n'), 'n', _FLOAT, _FLOAT],
     'sign': [_reads('n'), _writes('n'), 'n'],
     'pass_inside': [_reads('n'), _reads('n'), _writes('n'), 'n', _FLOAT],
     'largest_magnitude': [_reads('n'), 'n', _writes()],
