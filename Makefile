@@ -6,6 +6,7 @@
 #                 runs the tests of the GPU's path without a GPU
 # make check-cuda compiles the CUDA kernels that these tests use
 # make sanitize   runs the kernels' tests under ASan and UBSan
+# make mutants    changes the code, looks whether tests fail  ARGS='--sample 20'
 # make clean      removes .venv
 #
 # PYTHON=python3.12 names the Python to make .venv with.
@@ -13,7 +14,7 @@
 ARGS =
 EXTRAS =
 
-.PHONY: run setup test lint test-gpu-on-host check-cuda sanitize clean
+.PHONY: run setup test lint test-gpu-on-host check-cuda sanitize mutants clean
 
 run:
 	@sh tools/setup_env.sh $(EXTRAS)
@@ -44,6 +45,10 @@ check-cuda:
 sanitize:
 	@sh tools/setup_env.sh test $(EXTRAS)
 	sh tools/sanitize.sh $(CURDIR)/.venv/bin/python
+
+mutants:
+	@sh tools/setup_env.sh test $(EXTRAS)
+	.venv/bin/python tools/mutation.py $(ARGS)
 
 clean:
 	rm -rf .venv .venv-log

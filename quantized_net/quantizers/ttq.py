@@ -11,6 +11,7 @@ from chainer import functions as F
 from chainer import initializers
 
 from quantized_net import functions
+from quantized_net.packing import codebook as codebooks
 from quantized_net.quantizers import quantizer
 
 
@@ -198,8 +199,8 @@ class TTQ(quantizer.Quantizer):
         codes = (W > delta).astype(xp.uint8) * xp.uint8(2)
         codes += (W < -delta).astype(xp.uint8)
         Wp, Wn = self._scales(W, delta)
-        return codes, xp.stack(
-            [xp.zeros((), W.dtype), -Wn.array, Wp.array])
+        return codes, codebooks.Codebook.table(xp.stack(
+            [xp.zeros((), W.dtype), -Wn.array, Wp.array]), xp=xp)
 
     def _scales(self, W, delta):
         """Wp and Wn as variables of the dtype of the array W."""

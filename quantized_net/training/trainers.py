@@ -43,12 +43,13 @@ def classifier(stage, device, make):
     report = method.quantize(network, args, getattr(args, 'skip', ()))
     if report is not None:
         print(report, end='\n\n', flush=True)
+    loss = method.loss_function(args)
     if args.teacher is None:
-        model = links.Classifier(network, method.loss)
+        model = links.Classifier(network, loss)
     else:
         model = distillation.Distiller(
             network, teacher(args, make), args.temperature,
-            args.distill_weight, method.loss)
+            args.distill_weight, loss, args.distill_mean)
     model.to_device(device)
     return model
 
@@ -74,7 +75,7 @@ def teacher(args, make):
         if os.path.exists(path):
             its = experiments.read_args(os.path.dirname(args.teacher))
             vars(options).update({name: its[name] for name in (
-                'network', 'unit') if name in its})
+                'network', 'unit', 'hidden_layers') if name in its})
         network = make(options)
     except (KeyError, OSError, TypeError, ValueError) as e:
         raise errors.UserError(
@@ -135,7 +136,7 @@ def build(stage, updater, info):
                'validation/main/accuracy']
     if getattr(args, 'bn_eval', None) == 'both':
         entries.append('validation_batch/main/accuracy')
-    for extension in method.extensions(model, info.title):
+    for extension in method.extensions(model, info.title, args):
         trainer.extend(extension)
     if getattr(args, 'anneal', 0):
         trainer.extend(our_extensions.Annealing(
@@ -151,7 +152,7 @@ def build(stage, updater, info):
             kind + '.png', kind, info.title,
             comparison.curves(info.variant, kind, args.epoch)))
     trainer.extend(our_extensions.LearningRate(
-        schedules.from_options(args),
+        schedules.from_options(args, method.restarts(args)),
         'alpha' if hasattr(optimizer, 'alpha') else 'lr'))
     trainer.extend(our_extensions.RandomState())
     trainer.extend(our_extensions.Settings(info.settings))
