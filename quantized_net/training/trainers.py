@@ -143,7 +143,7 @@ def build(stage, updater, info):
         trainer.extend(our_extensions.Annealing(
             model, args.anneal * args.epoch))
     trainer.extend(our_extensions.NaNGuard())
-    trainer.extend(extensions.LogReport())
+    trainer.extend(our_extensions.LogReport())
     trainer.extend(our_extensions.TableReport(
         [*entries, *method.columns], info.header))
     for kind in ('loss', 'accuracy'):
