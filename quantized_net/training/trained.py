@@ -90,7 +90,11 @@ def load(path):
             '%s has no args.json, which says what network it is: name the '
             'folder of a run, or pack your model in Python '
             '(quantized_net.save_packed)' % folder)
-    args = experiments.read_args(folder)
+    try:
+        args = experiments.read_args(folder)
+    except (OSError, ValueError) as e:
+        raise errors.UserError('%s/args.json can not be read (%s)' % (
+            folder, getattr(e, 'strerror', None) or e))
     if file is None:
         file = os.path.join(folder, 'model.npz')
         if not os.path.exists(file):
