@@ -27,7 +27,8 @@ RUN = ROOT / 'results' / 'mnist_ttq' / 'ternary' / 'seed0'
 
 def run(*args):
     """The command in this process; as subprocess.run gives it."""
-    out, err, status = io.StringIO(), io.StringIO(), 0
+    out, err = [io.TextIOWrapper(io.BytesIO(), 'utf-8') for _ in range(2)]
+    status = 0
     before = sys.argv, sys.excepthook
     sys.argv = ['quantized_net', *map(str, args)]
     try:
@@ -37,8 +38,11 @@ def run(*args):
         status = e.code
     finally:
         sys.argv, sys.excepthook = before
-    return subprocess.CompletedProcess(
-        args, status, out.getvalue(), err.getvalue())
+    texts = []
+    for stream in (out, err):
+        stream.flush()
+        texts.append(stream.buffer.getvalue().decode())
+    return subprocess.CompletedProcess(args, status, *texts)
 
 
 def ok(*args):
