@@ -18,6 +18,7 @@ from quantized_net import inference
 from quantized_net import models
 from quantized_net.commands import predict
 from quantized_net.training import trained
+from quantized_net import traversal
 from quantized_net import weights
 import packed_models
 
@@ -173,7 +174,7 @@ def test_margins():
 
 
 def test_export(packed, tmp_path):
-    import onnxruntime
+    onnxruntime = pytest.importorskip('onnxruntime')
     for source in (packed, RUN):
         out = tmp_path / 'net.onnx'
         assert 'opset 13' in ok('export', source, out)
@@ -210,6 +211,27 @@ def test_bad_input_is_one_line(args, words, packed):
     assert done.returncode == 2
     assert words in done.stderr and 'Traceback' not in done.stderr
     assert not done.stdout
+
+
+KEPT = sorted((ROOT / 'results').rglob('packed.safetensors'))
+
+
+@pytest.mark.parametrize('path', KEPT, ids=lambda path: '-'.join(
+    path.parts[-4:-1]))
+def test_committed_files_are_of_their_runs(path):
+    found = inference.load_packed(path)
+    run = trained.load(str(path.parent))
+    n_packed = 0
+    for name, layer in traversal.quantized_layers(run.model):
+        numpy.testing.assert_array_equal(
+            found.network.tensors[name + '/W'].values,
+            layer.quantized_W.array)
+        n_packed += 1
+    assert n_packed
+    x = packed_models.images(run.input_shape)
+    expected = packed_models.outputs(run.model, x)
+    numpy.testing.assert_allclose(
+        found(x), expected, rtol=0, atol=1e-5 * abs(expected).max())
 
 
 def test_networks_of_both_scripts(tmp_path):
