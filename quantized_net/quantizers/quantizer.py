@@ -37,6 +37,10 @@ class Quantizer(chainer.Link):
             quantized but softened in training
             (:func:`quantized_net.functions.soften`);
             :class:`quantized_net.extensions.Annealing` sets it.
+        is_identity (bool): Whether it leaves values as they are and
+            quantizes their gradient: a layer that has it as
+            ``gradient_quantizer`` puts it behind its output, and keeps its
+            fast kernels.
         initialized (bool): Whether :meth:`initialize_from` has done its
             work, or has none to do.
 
@@ -46,6 +50,7 @@ class Quantizer(chainer.Link):
     kind = 'codebook'
     name: str | None = None
     inverse_slope = 0.
+    is_identity = False
     initialized = True
 
     def __init_subclass__(cls, **kwargs):
@@ -61,6 +66,17 @@ class Quantizer(chainer.Link):
                 cls.kind = 'codebook'
                 break
 
+    @property
+    def grid(self):
+        """The grid of its values (:class:`quantized_net.functions.Grid`).
+
+        Where the kind is ``'binary'`` or ``'uniform'``: the step of which
+        all values are multiples, and the largest of the multiples' magnitudes.
+        Else ``None``.  Layers whose input has one, and whose weight has one
+        or is ternary, add whole numbers up, exactly.
+        """
+        return functions.Grid(1., 1) if self.kind == 'binary' else None
+
     def forward(self, W):
         """Quantizes.
 
@@ -73,6 +89,18 @@ class Quantizer(chainer.Link):
 
         """
         raise NotImplementedError
+
+    def allocate(self, W):
+        """Makes room for what it keeps of every weight.
+
+        A layer calls it when it gets this quantizer and its weights have a
+        shape already, so that what is loaded can be checked against it.  The
+        default does nothing.
+
+        Args:
+            W (:ref:`ndarray`): Latent weights.
+
+        """
 
     def initialize_from(self, array):
         """Takes first values from weights or data, once.
@@ -96,6 +124,23 @@ class Quantizer(chainer.Link):
 
         """
 
+    def draw(self, array):
+        """Draws the random numbers that the next values are made with.
+
+        A quantized layer's forward calls it in training mode, before it
+        reads ``quantized_W``, and nothing else does: of the weight quantizer
+        with the latent weights, of the input quantizer with the input.  So
+        ``quantizer(W)``, ``encode(W)`` and ``quantized_W`` agree until the
+        next forward, and what only looks draws nothing.  In test mode no
+        value is random.
+
+        The default does nothing.
+
+        Args:
+            array (:ref:`ndarray`): What will be quantized.
+
+        """
+
     def levels(self, W):
         """The values that there are, and where one gives way to the next.
 
@@ -111,6 +156,11 @@ class Quantizer(chainer.Link):
         levels = xp.sort(values_of(self.encode(W)[1]), axis=-1)
         return levels, (levels[..., 1:] + levels[..., :-1]) / 2
 
+    @property
+    def is_softened(self):
+        """Whether :meth:`soften` gives other values than the quantized."""
+        return self.inverse_slope > 0 and chainer.config.train
+
     def soften(self, W):
         """Quantizes, or in training only moves W towards the levels.
 
@@ -124,7 +174,7 @@ class Quantizer(chainer.Link):
 
         """
         y = self(W)
-        if not (self.inverse_slope > 0 and chainer.config.train):
+        if not self.is_softened:
             return y
         levels, boundaries = self.levels(W.array)
         softened = functions.soften(

@@ -98,7 +98,9 @@ class Tracer(object):
 
     def _packed(self, path, layer, array):
         try:
-            codes, codebook = layer.weight_quantizer.encode(layer.W.array)
+            # what is random in training is not here
+            with chainer.using_config('train', False):
+                codes, codebook = layer.weight_quantizer.encode(layer.W.array)
         except ValueError as e:
             raise errors.UserError('%s: %s' % (path, e))
         codebook = quantizers.as_codebook(codebook)

@@ -158,15 +158,26 @@ class Parser(argparse.ArgumentParser):
             help='learning rate (default: %(default)s)')
         group.add_argument(
             '--schedule', choices=schedules.NAMES, default=schedule,
-            help='of the learning rate: as it is; a tenth after each of '
-            '--drops; down to zero in a line, or along half a cosine '
+            help='of the learning rate: as it is; times --drop-factor after '
+            'each of --drops; down to zero in a line, or along half a '
+            'cosine; less by a factor after each epoch, down to --final-lr '
             '(default: %(default)s)')
         group.add_argument(
             '--drops', type=options.non_negative_float, nargs='*',
             metavar='EPOCH',
-            help='default: half and three quarters of --epoch')
-        self.needs('drops', lambda args: args.schedule == 'steps',
-                   'without --schedule steps')
+            help='default: half and three quarters of --epoch, or of a '
+            'step of a method that goes in steps')
+        group.add_argument(
+            '--drop-factor', type=options.positive_float, default=.1,
+            metavar='FACTOR', help='default: %(default)s')
+        for dest in ('drops', 'drop_factor'):
+            self.needs(dest, lambda args: args.schedule == 'steps',
+                       'without --schedule steps')
+        group.add_argument(
+            '--final-lr', type=options.positive_float, metavar='LR',
+            help='default: a thousandth of --lr')
+        self.needs('final_lr', lambda args: args.schedule == 'exponential',
+                   'without --schedule exponential')
         group.add_argument(
             '--teacher', metavar='MODEL',
             help='model.npz of a network to learn from, too; of the network '
@@ -178,7 +189,11 @@ class Parser(argparse.ArgumentParser):
         group.add_argument(
             '--distill-weight', type=options.share, default=.5, metavar='L',
             help="the teacher's part of the loss (default: %(default)s)")
-        for dest in ('temperature', 'distill_weight'):
+        group.add_argument(
+            '--distill-mean', choices=('batch', 'elements'), default='batch',
+            help="of the teacher's part: over the batch, or over batch and "
+            'classes (default: %(default)s)')
+        for dest in ('temperature', 'distill_weight', 'distill_mean'):
             self.needs(dest, lambda args: args.teacher is not None,
                        'without --teacher')
         group.add_argument(
@@ -245,7 +260,12 @@ class Parser(argparse.ArgumentParser):
         if args.schedule != 'steps':
             args.drops = None
         elif args.drops is None:
-            args.drops = [args.epoch / 2, args.epoch * 3 / 4]
+            length = schedules.length(args, method.restarts(args))
+            args.drops = [length / 2, length * 3 / 4]
+        if args.schedule != 'exponential':
+            args.final_lr = None
+        elif args.final_lr is None:
+            args.final_lr = args.lr / 1000
         if 'warmup' in args and args.warmup is None:
             args.warmup = args.epoch * self._warmup_share
         given = self._given()
@@ -262,7 +282,10 @@ class Parser(argparse.ArgumentParser):
                 if name not in self._of_quantization}
         if args.clip == 'weights':
             left['clip'] = 'none'
-        for name in ('teacher', 'temperature', 'distill_weight'):
+        if args.schedule == 'steps' and 'drops' not in self._given():
+            left['drops'] = [args.epoch / 2, args.epoch * 3 / 4]
+        for name in ('teacher', 'temperature', 'distill_weight',
+                     'distill_mean'):
             left[name] = self.get_default(name)
         return argparse.Namespace(**dict(left, method='float'))
 
@@ -320,7 +343,8 @@ def settings(args, script, dataset):
 
     """
     free = _FREE
-    if schedules.depends_on_length(args):
+    if schedules.depends_on_length(args) or methods.get(
+            args.method).restarts(args):
         free = free - {'epoch'}
     chosen = {name: value for name, value in sorted(vars(args).items())
               if name not in free}
