@@ -24,11 +24,14 @@ class BatchIterator(iterators.SerialIterator):
         pad (int): Zeros around an image before a random crop of its old
             size; 0 for none.
         flip (bool): Whether half of the images are mirrored, at random.
+        rank, size (int): Which part of each batch to give, of how many: each
+            rank draws the indices, crops and flips of the whole batch, and
+            makes its own images alone.  The batch size is that of the whole.
 
     """
 
     def __init__(self, images, labels, batch_size, repeat=True, shuffle=None,
-                 mean=0., scale=255., pad=0, flip=False):
+                 mean=0., scale=255., pad=0, flip=False, rank=0, size=1):
         super(BatchIterator, self).__init__(
             numpy.arange(len(images)), batch_size, repeat, shuffle)
         self._images = numpy.ascontiguousarray(images.transpose(0, 2, 3, 1))
@@ -38,14 +41,21 @@ class BatchIterator(iterators.SerialIterator):
         self._scale = numpy.float32(1 / scale)
         self._pad = pad
         self._flip = flip
+        self._rank, self._size = rank, size
+
+    def skip(self):
+        """Goes on by a batch without making it."""
+        return numpy.array(super(BatchIterator, self).__next__())
 
     def __next__(self):
-        indices = numpy.array(super(BatchIterator, self).__next__())
+        indices = self.skip()
+        n, mine = len(indices), part(len(indices), self._rank, self._size)
+        indices = indices[mine]
         images = self._images[indices]
         if self._pad:
-            images = random_crop(images, self._pad)
+            images = random_crop(images, self._pad, n, mine)
         if self._flip:
-            flipped = numpy.random.randint(0, 2, len(images)) == 1
+            flipped = (numpy.random.randint(0, 2, n) == 1)[mine]
             images[flipped] = images[flipped, :, ::-1]
         images = images - self._mean
         images *= self._scale
@@ -54,23 +64,58 @@ class BatchIterator(iterators.SerialIterator):
     next = __next__
 
 
-def random_crop(images, pad):
+class RankIterator(iterators.SerialIterator):
+
+    """Chainer's, of the part of each batch that is one rank's.
+
+    Its state is that of an iterator over the whole.
+
+    Args:
+        dataset, batch_size, repeat, shuffle: As in
+            :class:`chainer.iterators.SerialIterator`.
+        rank, size (int): Which part, of how many.
+
+    """
+
+    def __init__(self, dataset, batch_size, repeat=True, shuffle=None,
+                 rank=0, size=1):
+        super(RankIterator, self).__init__(
+            dataset, batch_size, repeat, shuffle)
+        self._rank, self._size = rank, size
+
+    def __next__(self):
+        batch = super(RankIterator, self).__next__()
+        return batch[part(len(batch), self._rank, self._size)]
+
+    next = __next__
+
+
+def part(n, rank, size):
+    """A rank's part of n examples (a slice)."""
+    return slice(n * rank // size, n * (rank + 1) // size)
+
+
+def random_crop(images, pad, n=None, mine=slice(None)):
     """Crops of the images' own size out of images with zeros around them.
 
     Args:
         images (numpy.ndarray): Shape (N, H, W, C).
         pad (int): Rows and columns of zeros at each side.
+        n (int): How many crops to draw, where these images are only a part
+            of them.
+        mine (slice): Which part.
 
     Returns:
         numpy.ndarray: Shape (N, H, W, C).
 
     """
+    top, left = numpy.random.randint(
+        0, 2 * pad + 1, (2, len(images) if n is None else n))[:, mine]
     n, h, w, c = images.shape
     padded = numpy.zeros((n, h + 2 * pad, w + 2 * pad, c), images.dtype)
     padded[:, pad:pad + h, pad:pad + w] = images
     windows = numpy.lib.stride_tricks.sliding_window_view(
         padded, (h, w), axis=(1, 2))
-    top, left = numpy.random.randint(0, 2 * pad + 1, (2, n))
     crops = windows[numpy.arange(n), top, left]
     return numpy.ascontiguousarray(crops.transpose(0, 2, 3, 1))
 

@@ -23,6 +23,8 @@ class TableReport(extensions.PrintReport):
 
     """
 
+    only_writes = True  # one rank alone calls it
+
     def __init__(self, entries, header='', filename='table.txt'):
         super(TableReport, self).__init__(entries, out=self)
         self._lines = [header, self._header]

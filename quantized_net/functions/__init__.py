@@ -17,6 +17,8 @@ from quantized_net.functions.quantized_backward import (
 from quantized_net.functions.sign import sign
 from quantized_net.functions.sign import stochastic_sign
 from quantized_net.functions.soften import soften
+from quantized_net.functions.synchronized_batch_normalization import (
+    synchronized_batch_normalization)
 from quantized_net.functions.ternary import max_threshold
 from quantized_net.functions.ternary import quantile_threshold
 from quantized_net.functions.ternary import ternary
@@ -30,6 +32,6 @@ __all__ = [
     'fixed_batch_normalization', 'linear_quant',
     'linear_with_quantized_backward', 'log_quant',
     'max_pooling_2d', 'max_threshold', 'quantile_threshold', 'sign',
-    'soften', 'stochastic_sign', 'ternary', 'twn', 'twn_codes',
-    'twn_threshold',
+    'soften', 'stochastic_sign', 'synchronized_batch_normalization',
+    'ternary', 'twn', 'twn_codes', 'twn_threshold',
 ]

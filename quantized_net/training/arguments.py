@@ -5,14 +5,20 @@ import collections
 
 from quantized_net import errors
 from quantized_net import methods
+from quantized_net.training import distributed
 from quantized_net.training import options
 from quantized_net.training import schedules
 
 # A resumed run may have other values of these; of every other option it has
 # to have the same.
 _FREE = frozenset((
-    'autoload', 'data_dir', 'device', 'epoch', 'epoch_budget', 'frequency',
-    'gpu', 'init', 'out', 'pause_after', 'resume', 'sweep'))
+    'autoload', 'communicator', 'data_dir', 'device', 'epoch',
+    'epoch_budget', 'frequency', 'gpu', 'init', 'out', 'pause_after',
+    'resume', 'sweep'))
+
+# Nothing was said of these by older snapshots: where they are not set, nothing
+# is.
+_SILENT = frozenset(('multi_node_bn',))
 
 # What is evaluated beside the published figure changes no training.
 _EVALUATION = frozenset(('bn_eval', 'seed'))
@@ -149,6 +155,16 @@ class Parser(argparse.ArgumentParser):
             '--epoch-budget', type=options.positive_float, metavar='SECONDS',
             help='stop with a snapshot and status 75 when this time is '
             'nearly up; --autoload goes on')
+        self.add_argument(
+            '--communicator', choices=distributed.COMMUNICATORS,
+            help='train in the processes that mpiexec starts, over this '
+            'communicator of ChainerMN: naive on the CPU, pure_nccl or flat '
+            'with a GPU for each process; --batchsize is that of all together')
+        self.add_argument(
+            '--multi-node-bn', action='store_true',
+            help='BatchNormalization over the images of all processes')
+        self.needs('multi_node_bn', lambda args: args.communicator is not None,
+                   'without --communicator')
         self.add_argument(
             '--pause-after', type=options.positive_int, metavar='EPOCH',
             help='stop with a snapshot and status 75 after this epoch; '
@@ -326,7 +342,7 @@ def settings(args, script, dataset):
     if schedules.depends_on_length(args):
         free = free - {'epoch'}
     chosen = {name: value for name, value in sorted(vars(args).items())
-              if name not in free}
+              if name not in free and (value or name not in _SILENT)}
     # the method first: a message names the first that differs
     return {'method': args.method, 'script': script, **chosen,
             'dataset': dataset}

@@ -9,12 +9,14 @@ import numpy
 from quantized_net import errors
 
 
-def get(gpu=-1, specifier=None):
+def get(gpu=-1, specifier=None, local_rank=0):
     """Returns the device, ready to use.
 
     Args:
         gpu (int): Number of the GPU; negative means the CPU.
         specifier (str or None): Chainer's device specifier, instead.
+        local_rank (int): Of this process among those of the machine: each
+            takes a GPU of its own, from the named one on.
 
     Returns:
         chainer.backend.Device
@@ -36,7 +38,9 @@ def get(gpu=-1, specifier=None):
                 'the first GPU' % option)
     if gpu < 0:
         return chainer.get_device('@numpy')
-    _check_gpu(gpu, option)
+    gpu += local_rank
+    _check_gpu(gpu, option + (
+        ', process %d of this machine' % local_rank if local_rank else ''))
     device = chainer.get_device('@cupy:%d' % gpu)
     device.use()
     return device
