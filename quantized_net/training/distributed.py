@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import sys
-import tempfile
 
 import chainer
 import numpy
@@ -135,7 +134,7 @@ class Ranks(ranks_module.Alone):
         self.size = communicator.size
         self.local_rank = communicator.intra_rank
         self.all_end = False
-        self._folder = None  # type: str | None
+        self._folders = []  # type: list[str]
         self._stream = None  # of a GPU
         names = self.mpi.allgather((os.uname().nodename, os.getpid()))
         self.title = '%d (%s): %s' % (
@@ -283,15 +282,14 @@ class Ranks(ranks_module.Alone):
                 xp.random.generator.set_random_state(shared)
 
     def folder(self, path):
-        """The folder that this rank writes to: that of the run, or none.
+        """The folder that this rank writes to: that of the run, or another.
 
-        What ranks but the first write there is removed at the end.
+        The others' are removed at the end, or by the next run.
         """
         if self.rank == 0:
             return path
-        if self._folder is None:
-            self._folder = tempfile.mkdtemp(prefix='quantized_net-rank')
-        return self._folder
+        self._folders.append(os.path.join(path, '.rank%d' % self.rank))
+        return self._folders[-1]
 
     def end(self, status):
         """Ends this process, and with it all others where they go on.
@@ -300,8 +298,8 @@ class Ranks(ranks_module.Alone):
             status (int): The exit status.
 
         """
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        for folder in self._folders:
+            shutil.rmtree(folder, ignore_errors=True)
         if status and not self.all_end:
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
