@@ -25,6 +25,29 @@ def get(gpu=-1, specifier=None, local_rank=0):
         ~quantized_net.UserError: Where there is no such device.
 
     """
+    gpu, option = check(gpu, specifier)
+    if gpu < 0:
+        return chainer.get_device('@numpy')
+    if local_rank:
+        gpu += local_rank
+        _check_gpu(gpu, '%s, process %d of this machine' % (
+            option, local_rank))
+    device = chainer.get_device('@cupy:%d' % gpu)
+    device.use()
+    return device
+
+
+def check(gpu=-1, specifier=None):
+    """Checks what names a device, and uses none.
+
+    Returns:
+        tuple: Number of the GPU, negative for the CPU; and the option as it
+        was given.
+
+    Raises:
+        ~quantized_net.UserError: Where there is no such device.
+
+    """
     option = '--gpu %d' % gpu
     if specifier is not None:
         option = '--device %s' % specifier
@@ -36,14 +59,9 @@ def get(gpu=-1, specifier=None, local_rank=0):
             raise errors.UserError(
                 '%s: not a device; use -1 for the CPU, or 0 or "@cupy:0" for '
                 'the first GPU' % option)
-    if gpu < 0:
-        return chainer.get_device('@numpy')
-    gpu += local_rank
-    _check_gpu(gpu, option + (
-        ', process %d of this machine' % local_rank if local_rank else ''))
-    device = chainer.get_device('@cupy:%d' % gpu)
-    device.use()
-    return device
+    if gpu >= 0:
+        _check_gpu(gpu, option)
+    return gpu, option
 
 
 def _check_gpu(gpu, option):

@@ -110,12 +110,18 @@ def end(status):
     _current.end(status)
 
 
-def check_device(name, device):
-    """Refuses a communicator that the device has no use for."""
-    if name in ('flat', 'pure_nccl') and device.xp is numpy:
+def check_device(name, gpu):
+    """Refuses a communicator that the device has no use for.
+
+    Args:
+        name (str or None): Of the communicator.
+        gpu (int): Number of the GPU; negative for the CPU.
+
+    """
+    if name in ('flat', 'pure_nccl') and gpu < 0:
         raise errors.UserError(
-            '--communicator %s is for GPUs; on the CPU there is naive, with '
-            'a GPU for each process: --gpu' % name)
+            '--communicator %s is for GPUs, one for each process: add --gpu; '
+            'on the CPU there is naive' % name)
 
 
 class Ranks(ranks_module.Alone):

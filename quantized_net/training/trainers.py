@@ -110,6 +110,8 @@ def begin(args, load, make):
         ~quantized_net.UserError: On all ranks alike.
 
     """
+    distributed.check_device(
+        args.communicator, devices.check(args.gpu, args.device)[0])
     ranks = distributed.start(args.communicator)
     device = ranks.on_all(lambda: devices.get(
         args.gpu, args.device, ranks.local_rank))
@@ -117,8 +119,6 @@ def begin(args, load, make):
         raise ranks.ending(errors.UserError(
             '--batchsize %d can not be divided among %d processes'
             % (args.batchsize, ranks.size)))
-    ranks.on_all(lambda: distributed.check_device(
-        args.communicator, device))
     ranks.on_first(lambda: run.make_out(args.out))
     data = ranks.on_all(load)
     name = ranks.on_first(lambda: data.name)

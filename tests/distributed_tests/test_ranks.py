@@ -68,8 +68,10 @@ def test_several_processes_need_a_communicator(monkeypatch):
 
 @pytest.mark.parametrize('name', ['flat', 'pure_nccl'])
 def test_what_needs_a_gpu_says_so(name):
+    distributed.check_device(name, 0)
+    distributed.check_device('naive', -1)
     with pytest.raises(errors.UserError, match='is for GPUs'):
-        distributed.check_device(name, device.get())
+        distributed.check_device(name, device.check()[0])
 
 
 def test_each_process_has_a_gpu_of_its_own(gpu):

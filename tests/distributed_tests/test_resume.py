@@ -48,7 +48,11 @@ def test_two_one_and_four_ranks_see_the_data_of_one_process(tmp_path):
 
 
 def test_stopped_in_mid_epoch_ranks_go_on_as_one_run(tmp_path):
-    """Rows of the log, too, which has means over the ranks."""
+    """Rows of the log, too, which has means over the ranks.
+
+    Parameters are equal bit for bit; running statistics are averaged once
+    more, which is the same but for rounding.
+    """
     whole, pieces = tmp_path / 'whole', tmp_path / 'pieces'
     run(2, whole, '--epoch', '2')
     done = mpi.run(
@@ -61,7 +65,11 @@ def test_stopped_in_mid_epoch_ranks_go_on_as_one_run(tmp_path):
     with numpy.load(whole / 'model.npz') as a, (
             numpy.load(pieces / 'model.npz')) as b:
         for name in a.files:
-            numpy.testing.assert_array_equal(a[name], b[name], name)
+            if 'avg_' in name:
+                numpy.testing.assert_allclose(
+                    b[name], a[name], rtol=1e-5, err_msg=name)
+            else:
+                numpy.testing.assert_array_equal(a[name], b[name], name)
     rows, others = [json.loads((p / 'log').read_text())
                     for p in (whole, pieces)]
     for row, other in zip(rows, others):
