@@ -25,6 +25,7 @@ from quantized_net.functions.ternary import ternary
 from quantized_net.functions.ternary import twn
 from quantized_net.functions.ternary import twn_codes
 from quantized_net.functions.ternary import twn_threshold
+from quantized_net.functions.top_k_accuracy import top_k_accuracy
 
 __all__ = [
     'ap2', 'average_pooling_2d', 'batch_normalization', 'binary_linear',
@@ -33,5 +34,5 @@ __all__ = [
     'linear_with_quantized_backward', 'log_quant',
     'max_pooling_2d', 'max_threshold', 'quantile_threshold', 'sign',
     'soften', 'stochastic_sign', 'synchronized_batch_normalization',
-    'ternary', 'twn', 'twn_codes', 'twn_threshold',
+    'ternary', 'top_k_accuracy', 'twn', 'twn_codes', 'twn_threshold',
 ]

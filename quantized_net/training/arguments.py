@@ -13,12 +13,11 @@ from quantized_net.training import schedules
 # to have the same.
 _FREE = frozenset((
     'autoload', 'communicator', 'data_dir', 'device', 'epoch',
-    'epoch_budget', 'frequency', 'gpu', 'init', 'out', 'pause_after',
-    'resume', 'sweep'))
+    'epoch_budget', 'frequency', 'gpu', 'init', 'loader_threads', 'out',
+    'pause_after', 'recipe', 'resume', 'root', 'sweep', 'train', 'val'))
 
-# Nothing was said of these by older snapshots: where they are not set, nothing
-# is.
-_SILENT = frozenset(('multi_node_bn',))
+# Older snapshots say nothing of these: at their defaults nothing is said.
+_SILENT = {'drop_factor': .1, 'multi_node_bn': False}
 
 # What is evaluated beside the published figure changes no training.
 _EVALUATION = frozenset(('bn_eval', 'seed'))
@@ -177,15 +176,19 @@ class Parser(argparse.ArgumentParser):
             help='learning rate (default: %(default)s)')
         group.add_argument(
             '--schedule', choices=schedules.NAMES, default=schedule,
-            help='of the learning rate: as it is; a tenth after each of '
-            '--drops; down to zero in a line, or along half a cosine '
+            help='of the learning rate: as it is; times --drop-factor after '
+            'each of --drops; down to zero in a line, or along half a cosine '
             '(default: %(default)s)')
         group.add_argument(
             '--drops', type=options.non_negative_float, nargs='*',
             metavar='EPOCH',
             help='default: half and three quarters of --epoch')
-        self.needs('drops', lambda args: args.schedule == 'steps',
-                   'without --schedule steps')
+        group.add_argument(
+            '--drop-factor', type=options.positive_float, default=.1,
+            metavar='FACTOR', help='default: %(default)s')
+        for dest in ('drops', 'drop_factor'):
+            self.needs(dest, lambda args: args.schedule == 'steps',
+                       'without --schedule steps')
         group.add_argument(
             '--teacher', metavar='MODEL',
             help='model.npz of a network to learn from, too; of the network '
@@ -221,6 +224,12 @@ class Parser(argparse.ArgumentParser):
             '--anneal', type=options.share, default=0., metavar='SHARE',
             help='for this share of the epochs the weights become quantized '
             'little by little (default: 0: they are from the start)')
+        if self._method.starts_from_float:
+            group.add_argument(
+                '--scratch', action='store_true',
+                help='start from random weights, train no float network')
+            self.needs('scratch', lambda args: args.init is None,
+                       'with --init')
         if not self._method.starts_from_float:
             return
         group.add_argument(
@@ -342,7 +351,8 @@ def settings(args, script, dataset):
     if schedules.depends_on_length(args):
         free = free - {'epoch'}
     chosen = {name: value for name, value in sorted(vars(args).items())
-              if name not in free and (value or name not in _SILENT)}
+              if name not in free and not (
+                  name in _SILENT and value == _SILENT[name])}
     # the method first: a message names the first that differs
     return {'method': args.method, 'script': script, **chosen,
             'dataset': dataset}

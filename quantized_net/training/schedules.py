@@ -57,7 +57,8 @@ def from_options(args):
     """The schedule that the options of a script name."""
     schedule = {
         'constant': lambda: lambda epoch: args.lr,
-        'steps': lambda: steps(args.lr, args.drops),
+        'steps': lambda: steps(
+            args.lr, args.drops, getattr(args, 'drop_factor', .1)),
         'linear': lambda: linear(args.lr, args.epoch),
         'cosine': lambda: cosine(args.lr, args.epoch),
     }[args.schedule]()

@@ -38,7 +38,8 @@ def run(args, float_args, train, ranks=ranks_module.ALONE):
     if sweep and resume:
         raise errors.UserError(
             '--sweep goes on with --autoload, not with --resume')
-    if init is None and methods.get(args.method).starts_from_float:
+    if init is None and methods.get(
+            args.method).starts_from_float and not args.scratch:
         folder = os.path.join(args.out, 'float')
         if not ranks.on_first(lambda: _is_beyond_float(args, resume)):
             train(Stage(float_args, folder, resume, None))

@@ -159,7 +159,7 @@ def _goes_on_without_init(stage):
     return bool(has_snapshot) and not os.path.exists(stage.init)
 
 
-def build(stage, updater, info):
+def build(stage, updater, info, columns=()):
     """Makes a trainer that evaluates, reports, plots and saves each epoch.
 
     Evaluators are added by :func:`add_evaluator`; what they report under
@@ -169,6 +169,8 @@ def build(stage, updater, info):
         stage (~quantized_net.training.stages.Stage): What is trained.
         updater (~chainer.training.Updater): What does the iterations.
         info (RunInfo): What is printed, compared and saved of the run.
+        columns (sequence of str): Entries of the log that the table has
+            besides.
 
     Returns:
         ~chainer.training.Trainer
@@ -203,7 +205,7 @@ def build(stage, updater, info):
         trainer.extend(parallel.LogReport(ranks))
         trainer.extend(parallel.Average(ranks))
     extend(our_extensions.TableReport(
-        [*entries, *method.columns], info.header))
+        [*entries, *columns, *method.columns], info.header))
     for kind in ('loss', 'accuracy'):
         extend(our_extensions.PlotCurves(
             {'main/' + kind: 'training',
