@@ -205,7 +205,8 @@ def build(stage, updater, info, columns=()):
         trainer.extend(parallel.LogReport(ranks))
         trainer.extend(parallel.Average(ranks))
     extend(our_extensions.TableReport(
-        [*entries, *columns, *method.columns], info.header))
+        [*entries, *columns, *method.columns], info.header,
+        controls=ranks.communicator is None))
     for kind in ('loss', 'accuracy'):
         extend(our_extensions.PlotCurves(
             {'main/' + kind: 'training',
@@ -227,7 +228,7 @@ def build(stage, updater, info, columns=()):
     if args.pause_after is not None:
         trainer.extend(our_extensions.PauseAfter(
             args.pause_after, take_snapshot, ranks))
-    if os.isatty(1) and ranks.rank == 0:
+    if os.isatty(1) and ranks.communicator is None:
         trainer.extend(extensions.ProgressBar(update_interval=10))
     return trainer
 
