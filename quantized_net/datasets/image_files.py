@@ -158,12 +158,11 @@ def _decode_by_opencv(data):
         image = cv2.imdecode(
             numpy.frombuffer(data, numpy.uint8),
             cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        # its order is blue, green, red
     except (cv2.error, MemoryError) as e:
         raise CorruptImage(' '.join(str(e).split())[:200])
     if image is None:
         raise CorruptImage('is cut off, or no image')
-    return image[:, :, ::-1]
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def _decode_by_pillow(data):
@@ -180,6 +179,14 @@ def _decode_by_pillow(data):
         if isinstance(e, CorruptImage):
             raise
         raise CorruptImage(' '.join(str(e).split())[:200])
+
+
+def mirror(image):
+    """An image of shape (H, W, 3) with left and right exchanged."""
+    if decoder()[1] is _decode_by_opencv:
+        import cv2
+        return cv2.flip(image, 1)
+    return numpy.ascontiguousarray(image[:, ::-1])
 
 
 def resize(image, height, width):
@@ -199,7 +206,7 @@ def resize(image, height, width):
         import cv2
         smaller = height * width < image.shape[0] * image.shape[1]
         return cv2.resize(
-            numpy.ascontiguousarray(image), (width, height),
+            image, (width, height),
             interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
     import PIL.Image
     return numpy.asarray(PIL.Image.fromarray(
