@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains a float or ternary residual network on CIFAR-10 or CIFAR-100."""
+"""Trains a float or quantized network on CIFAR-10 or CIFAR-100."""
 
 import _bootstrap  # noqa: F401  (first: finds the environment)
 
@@ -20,17 +20,31 @@ from quantized_net.training import trainers
 
 N_VALIDATION = 5000  # of the 50,000; of the digits a tenth
 
-NETWORKS = {
+RESNETS = {
     'resnet%d' % depth: arguments.Network(
         functools.partial(models.ResNetCIFAR, depth), 'ttq', 160)
     for depth in (20, 32, 44, 56)}
+NETWORKS = {
+    **RESNETS,
+    'gupta-cnn': arguments.Network(models.GuptaCifarCNN, 'fixed_point', 120),
+    **{'polino-' + name: arguments.Network(
+        functools.partial(models.PolinoCIFAR, name), 'buckets', 200)
+       for name in models.PolinoCIFAR.SHAPES}}
+
+# From pixels to inputs: what is subtracted, in the authors' code of TTQ the
+# mean of the pixel and one more, and the divisor.
+INPUTS = {
+    'mean': lambda images: {
+        'mean': images.mean(axis=0, dtype=float) + 128, 'scale': 128.},
+    'unit': lambda images: {'scale': 255.},
+    'signed': lambda images: {'mean': 127.5, 'scale': 127.5}}
 
 
 def make_parser(argv=None):
-    parser = arguments.Parser(__doc__, '--arch', NETWORKS, argv)
+    parser = arguments.Parser(__doc__, ('--arch', '-a'), NETWORKS, argv)
     parser.add_common(
         batchsize=128, lr=0.1, schedule='steps', warmup_share=1 / 80,
-        skip=['conv0'])
+        skip=['conv0'] if parser.network in RESNETS.values() else [])
     parser.add_argument(
         '--dataset', default='auto', metavar='NAME',
         help='%s (default: auto: CIFAR-10 where it can be had, else the '
@@ -40,6 +54,13 @@ def make_parser(argv=None):
         help='hold out the last 5,000 training images as the validation set '
         'and choose by them; without it "validation" is the test set, as in '
         'the published tables')
+    parser.add_argument(
+        '--inputs', choices=list(INPUTS), default='mean',
+        help='(x - mean of the pixel) / 128 - 1; from 0 to 1; from -1 to 1 '
+        '(default: %(default)s)')
+    parser.add_argument(
+        '--no-augmentation', action='store_true',
+        help='images as they are, neither cropped nor mirrored')
     parser.add_argument(
         '--momentum', type=options.fraction, default=0.9,
         help='default: %(default)s')
@@ -69,7 +90,7 @@ def main():
                lambda stage: train_network(stage, data, device, ranks), ranks)
 
 
-def make_iterators(args, data, ranks):
+def make_iterators(args, data, device, ranks):
     """Iterators over the training, validation and test images."""
     (images, labels), test = data.train, data.test
     validation = test
@@ -81,12 +102,12 @@ def make_iterators(args, data, ranks):
         raise quantized_net.UserError(
             '--batchsize %d: there are only %d training images'
             % (args.batchsize, len(images)))
-    # as the authors' code has it: (x - mean of the pixel) / 128 - 1
-    scaling = {'mean': images.mean(axis=0, dtype=float) + 128, 'scale': 128.}
+    scaling = dict(INPUTS[args.inputs](images), device=device)
     # half of the images are mirrored, but for digits
     return [datasets.BatchIterator(
-        images, labels, args.batchsize, pad=4, flip=data.name != 'digits',
-        rank=ranks.rank, size=ranks.size, **scaling)
+        images, labels, args.batchsize, pad=0 if args.no_augmentation else 4,
+        flip=data.name != 'digits' and not args.no_augmentation,
+        rank=ranks.rank, ranks=ranks.size, **scaling)
     ] + [datasets.BatchIterator(
         x, t, 500, repeat=False, shuffle=False, **scaling)
         for x, t in (validation, test)]
@@ -115,7 +136,7 @@ def train_network(stage, data, device, ranks):
 
     devices.seed(device, args.seed)
     train_iter, validation_iter, test_iter = make_iterators(
-        args, data, ranks)
+        args, data, device, ranks)
     model = trainers.classifier(
         stage, device, lambda args: make_network(args, data))
     trainer = trainers.build(

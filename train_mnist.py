@@ -29,20 +29,42 @@ def add_unit(parser):
     parser.add_argument(
         '--unit', '-u', type=options.positive_int, default=1000,
         help='units of a hidden layer of the mlp (default: %(default)s)')
+    parser.add_argument(
+        '--hidden-layers', type=options.positive_int, default=2,
+        help='of the mlp (default: %(default)s)')
 
 
 NETWORKS = {
     'mlp': arguments.Network(
         lambda args: models.MLP(
-            args.unit, 10, relu=methods.get(args.method).relu),
+            args.unit, 10, relu=methods.get(args.method).relu,
+            n_hidden=args.hidden_layers),
         'qnn', 20, add_unit),
     'convnet': arguments.Network(lambda args: models.ConvNet(), 'ttq', 2),
+    'small-convnet': arguments.Network(
+        lambda args: models.ConvNet(n_channels=4), 'buckets', 10),
     'lenet': arguments.Network(lambda args: models.LeNet(), 'ttq', 2),
+    'dnn': arguments.Network(
+        lambda args: models.GuptaDNN(), 'fixed_point', 20),
+    'cnn': arguments.Network(
+        lambda args: models.GuptaCNN(), 'fixed_point', 20),
+}
+
+OPTIMIZERS = {
+    'adam': lambda args: optimizers.Adam(alpha=args.lr),
+    'momentum': lambda args: optimizers.MomentumSGD(
+        args.lr, args.momentum, args.weight_decay,
+        lambda name, param: name.endswith('/W')),
+    'shift-adamax': lambda args: optimizers.ShiftAdaMax(args.lr),
+    'sign': lambda args: chainer.optimizers.SGD(args.lr),
 }
 
 
+FLAT = 'mlp', 'dnn'  # networks of vectors, not of images
+
+
 def make_parser(argv=None):
-    parser = arguments.Parser(__doc__, '--model', NETWORKS, argv)
+    parser = arguments.Parser(__doc__, ('--model',), NETWORKS, argv)
     parser.add_common(batchsize=100, lr=0.001, schedule='constant')
     parser.add_argument(
         '--dataset', default='auto', metavar='NAME',
@@ -59,20 +81,25 @@ def make_parser(argv=None):
         'running ones, those of each batch (the published table), or both '
         'beside each other (default: %(default)s)')
     parser.add_argument(
-        '--optimizer', choices=('adam', 'sign'), default='adam',
-        help='Adam, or a step of --lr against the sign of each gradient '
-        '(default: %(default)s)')
+        '--optimizer', choices=tuple(OPTIMIZERS), default='adam',
+        help='Adam; SGD with momentum; shift-based AdaMax '
+        '(arXiv:1602.02830); a step of --lr against the sign of each '
+        'gradient (default: %(default)s)')
+    parser.add_argument(
+        '--momentum', type=options.fraction, default=0.9,
+        help='default: %(default)s')
+    parser.add_argument(
+        '--weight-decay', type=options.non_negative_float, default=0.,
+        help='of the (latent) weights; biases and BatchNormalization have '
+        'none (default: %(default)s)')
+    for dest in ('momentum', 'weight_decay'):
+        parser.needs(dest, lambda args: args.optimizer == 'momentum',
+                     'without --optimizer momentum')
     return parser
 
 
 def make_network(args):
     return NETWORKS[args.network].make(args)
-
-
-def make_optimizer(args):
-    if args.optimizer == 'adam':
-        return optimizers.Adam(alpha=args.lr)
-    return chainer.optimizers.SGD(args.lr)
 
 
 def main():
@@ -81,7 +108,7 @@ def main():
     ranks, device, data = trainers.begin(
         args, lambda: datasets.load(
             args.dataset, args.data_dir,
-            ndim=1 if args.network == 'mlp' else 3),
+            ndim=1 if args.network in FLAT else 3),
         lambda args, data: make_network(args))
     stages.run(args, parser.for_float(args),
                lambda stage: train_network(stage, data, device, ranks), ranks)
@@ -106,20 +133,21 @@ def train_network(stage, data, device, ranks):
 
     devices.seed(device, args.seed)
     model = trainers.classifier(stage, device, make_network)
-    optimizer = make_optimizer(args).setup(model)
+    optimizer = OPTIMIZERS[args.optimizer](args).setup(model)
     if args.optimizer == 'sign':
         optimizer.add_hook(optimizer_hooks.GradientSign())
-    train_iter = datasets.RankIterator(
-        train, args.batchsize, rank=ranks.rank, size=ranks.size)
+    train_iter, converter = datasets.iterator(
+        train, args.batchsize, device, rank=ranks.rank, ranks=ranks.size)
     trainer = trainers.build(
         stage, parallel.updater(
-            ranks, args.seed, train_iter, optimizer, device), about)
+            ranks, args.seed, train_iter, optimizer, device,
+            converter=converter), about)
 
     def evaluate_on(dataset, name, evaluator=extensions.Evaluator):
-        trainers.add_evaluator(
-            trainer, chainer.iterators.SerialIterator(
-                dataset, args.batchsize, repeat=False, shuffle=False),
-            name, device, evaluator)
+        iterator, converter = datasets.iterator(
+            dataset, args.batchsize, device, repeat=False, shuffle=False)
+        trainers.add_evaluator(trainer, iterator, name, device, evaluator,
+                               converter=converter)
 
     on_batch = our_extensions.BatchStatisticsEvaluator
     evaluate_on(validation, 'validation',

@@ -1,7 +1,7 @@
 """The data sets: found on disk, downloaded and checked, or bundled."""
 
 from quantized_net.datasets.batches import BatchIterator
-from quantized_net.datasets.batches import RankIterator
+from quantized_net.datasets.batches import iterator
 from quantized_net.datasets.batches import to_device
 from quantized_net.datasets.cifar import get_cifar10
 from quantized_net.datasets.cifar import get_cifar100
@@ -17,8 +17,8 @@ from quantized_net.datasets.image_folders import load as load_image_files
 from quantized_net.datasets.mnist import get_mnist
 
 __all__ = [
-    'BatchIterator', 'CIFAR_NAMES', 'ImageIterator', 'NAMES', 'RankIterator',
+    'BatchIterator', 'CIFAR_NAMES', 'ImageIterator', 'NAMES',
     'default_threads', 'get_cifar10', 'get_cifar100', 'get_digits',
-    'get_mnist', 'load', 'load_image_files', 'load_images',
+    'get_mnist', 'iterator', 'load', 'load_image_files', 'load_images',
     'split_validation', 'to_device',
 ]

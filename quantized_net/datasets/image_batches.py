@@ -50,7 +50,7 @@ class ImageIterator(dataset.Iterator):
             its place), instead of ending the run.
         threads (int): That decode.
         ahead (int): Batches that are read ahead.
-        rank, size_of_ranks (int): Which part of each batch to give, of how
+        rank, ranks (int): Which part of each batch to give, of how
             many.
 
     """

@@ -14,9 +14,15 @@ class _Sign(straight_through.StraightThroughFunction):
 
 class _StochasticSign(straight_through.StraightThroughFunction):
 
+    def __init__(self, clip_value, draws):
+        super(_StochasticSign, self).__init__(clip_value)
+        self.draws = draws
+
     def quantize(self, x):
-        xp = backend.get_array_module(x)
-        return kernels.stochastic_sign(x, xp.random.random_sample(x.shape))
+        draws = self.draws
+        if draws is None:
+            draws = backend.get_array_module(x).random.random_sample(x.shape)
+        return kernels.stochastic_sign(x, draws)
 
 
 def sign(x, clip_value=1.0):
@@ -53,19 +59,21 @@ def sign(x, clip_value=1.0):
     return _Sign(clip_value).apply((x,))[0]
 
 
-def stochastic_sign(x, clip_value=1.0):
+def stochastic_sign(x, clip_value=1.0, draws=None):
     """Binarizes to +1 with the probability of the hard sigmoid, else to -1.
 
     .. math::
 
         P(y = +1) = \\sigma(x) = \\text{clip}((x + 1) / 2, 0, 1)
 
-    The gradient is that of :func:`sign`.  The draws come from NumPy's or
-    CuPy's global random state; NaN stays NaN.
+    The gradient is that of :func:`sign`; NaN stays NaN.
 
     Args:
         x (:class:`~chainer.Variable` or :ref:`ndarray`): Floats, any shape.
         clip_value (float or None): As in :func:`sign`.
+        draws (:ref:`ndarray`): From [0, 1), of the shape of ``x``; y is +1
+            where ``2 * draws - 1 < x``.  If ``None``, they come from NumPy's
+            or CuPy's global random state.
 
     Returns:
         ~chainer.Variable: Same shape and dtype as ``x``.
@@ -73,4 +81,4 @@ def stochastic_sign(x, clip_value=1.0):
     .. seealso:: Courbariaux et al., arXiv:1602.02830, eq. 2 and 3.
 
     """
-    return _StochasticSign(clip_value).apply((x,))[0]
+    return _StochasticSign(clip_value, draws).apply((x,))[0]

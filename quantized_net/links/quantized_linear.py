@@ -51,16 +51,22 @@ class QuantizedLinear(L.Linear, quantized_layer.QuantizedLayer):
         if self.W.array is None:
             self._initialize_params(
                 utils.size_of_shape(x.shape[n_batch_axes:]))
-        self._initialize_quantizers(x)
+        self._prepare_quantizers(x)
         x = self.quantize_input(x)
-        if self.gradient_quantizer is None:
+        grids = self.grids
+        if not self.quantizes_operands:
             if self.weight_kind == 'binary':
-                return functions.binary_linear(
+                y = functions.binary_linear(
                     x, self.quantized_W, self.b, n_batch_axes,
                     self.input_kind == 'binary')
-            return F.linear(x, self.quantized_W, self.b, n_batch_axes)
+            elif grids is not None:
+                y = functions.code_linear(
+                    x, self.quantized_W, self.b, n_batch_axes, grids=grids)
+            else:
+                y = F.linear(x, self.quantized_W, self.b, n_batch_axes)
+            return self.quantize_output_gradient(y)
         batch_shape = x.shape[:n_batch_axes]
         x = x.reshape(utils.size_of_shape(batch_shape), -1)
         y = functions.linear_with_quantized_backward(
-            x, self.quantized_W, self.b, self.gradient_quantizer)
+            x, self.quantized_W, self.b, self.gradient_quantizer, grids)
         return y.reshape(batch_shape + (-1,))

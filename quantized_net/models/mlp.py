@@ -8,30 +8,36 @@ from quantized_net import links
 
 class MLP(chainer.Chain):
 
-    """Three linear layers, each followed by BatchNormalization.
+    """Linear layers, each followed by BatchNormalization.
+
+    ``l1`` is the first and ``l<n_hidden + 1>`` the last of them.
 
     Args:
-        n_units (int): Width of the two hidden layers.
+        n_units (int): Width of the hidden layers.
         n_out (int): Number of classes.
         n_in (int): Size of the input.
         relu (bool): Whether the ReLU follows the hidden layers; not where
             the sign, taken by the next layer, is the nonlinearity.
+        n_hidden (int): Number of hidden layers.
 
     """
 
-    def __init__(self, n_units=1000, n_out=10, n_in=784, relu=True):
+    def __init__(self, n_units=1000, n_out=10, n_in=784, relu=True,
+                 n_hidden=2):
         super(MLP, self).__init__()
         self.relu = relu
+        self.n_hidden = n_hidden
+        sizes = [n_in] + [n_units] * n_hidden + [n_out]
         with self.init_scope():
-            self.l1 = L.Linear(n_in, n_units)
-            self.bn1 = links.BatchNormalization(n_units)
-            self.l2 = L.Linear(n_units, n_units)
-            self.bn2 = links.BatchNormalization(n_units)
-            self.l3 = L.Linear(n_units, n_out)
-            self.bn3 = links.BatchNormalization(n_out)
+            for i in range(1, n_hidden + 2):
+                setattr(self, 'l%d' % i, L.Linear(sizes[i - 1], sizes[i]))
+                setattr(self, 'bn%d' % i,
+                        links.BatchNormalization(sizes[i]))
 
     def forward(self, x):
         """Returns logits of shape (N, n_out) for x of shape (N, n_in)."""
-        h = self.bn1(self.l1(x), relu=self.relu)
-        h = self.bn2(self.l2(h), relu=self.relu)
-        return self.bn3(self.l3(h))
+        for i in range(1, self.n_hidden + 2):
+            is_hidden = i <= self.n_hidden
+            x = self['bn%d' % i](
+                self['l%d' % i](x), relu=self.relu and is_hidden)
+        return x

@@ -17,7 +17,7 @@ _FREE = frozenset((
     'pause_after', 'recipe', 'resume', 'root', 'sweep', 'train', 'val'))
 
 # Older snapshots say nothing of these: at their defaults nothing is said.
-_SILENT = {'drop_factor': .1, 'multi_node_bn': False}
+_SILENT = {'multi_node_bn': False}
 
 # What is evaluated beside the published figure changes no training.
 _EVALUATION = frozenset(('bn_eval', 'seed'))
@@ -48,22 +48,23 @@ class Parser(argparse.ArgumentParser):
 
     Args:
         description (str): Of the script.
-        option (str): The option that chooses the network.
+        names (sequence of str): Of the option that chooses the network,
+            the long one first.
         networks (dict): From a name to a :class:`Network`; the first is the
             default.
         argv (list of str or None): The command line.
 
     """
 
-    def __init__(self, description, option, networks, argv=None):
+    def __init__(self, description, names, networks, argv=None):
         super(Parser, self).__init__(
             description=description, allow_abbrev=False)
         self._argv = argv
         self._networks = networks
-        self._option = option
+        self._option = names[0]
         self._needs = []
         first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        first.add_argument(option, *self._short(option), dest='network')
+        first.add_argument(*names, dest='network')
         first.add_argument('--method')
         chosen = first.parse_known_args(argv)[0]
         default = next(iter(networks))
@@ -74,7 +75,7 @@ class Parser(argparse.ArgumentParser):
         self._method = methods.get(
             name if name in methods.names() else self.network.method)
         self.add_argument(
-            option, *self._short(option), dest='network',
+            *names, dest='network',
             choices=list(networks), default=default,
             help='network (default: %(default)s)')
         self.add_argument(
@@ -85,10 +86,6 @@ class Parser(argparse.ArgumentParser):
                 self.network.method))
         if self.network.add_options is not None:
             self.network.add_options(self)
-
-    @staticmethod
-    def _short(option):
-        return ('-a',) if option == '--arch' else ()
 
     def add_common(self, batchsize, lr, schedule, warmup_share=0., skip=()):
         """Adds the options that every script has.
@@ -177,18 +174,25 @@ class Parser(argparse.ArgumentParser):
         group.add_argument(
             '--schedule', choices=schedules.NAMES, default=schedule,
             help='of the learning rate: as it is; times --drop-factor after '
-            'each of --drops; down to zero in a line, or along half a cosine '
+            'each of --drops; down to zero in a line, or along half a '
+            'cosine; less by a factor after each epoch, down to --final-lr '
             '(default: %(default)s)')
         group.add_argument(
             '--drops', type=options.non_negative_float, nargs='*',
             metavar='EPOCH',
-            help='default: half and three quarters of --epoch')
+            help='default: half and three quarters of --epoch, or of a '
+            'step of a method that goes in steps')
         group.add_argument(
             '--drop-factor', type=options.positive_float, default=.1,
             metavar='FACTOR', help='default: %(default)s')
         for dest in ('drops', 'drop_factor'):
             self.needs(dest, lambda args: args.schedule == 'steps',
                        'without --schedule steps')
+        group.add_argument(
+            '--final-lr', type=options.positive_float, metavar='LR',
+            help='default: a thousandth of --lr')
+        self.needs('final_lr', lambda args: args.schedule == 'exponential',
+                   'without --schedule exponential')
         group.add_argument(
             '--teacher', metavar='MODEL',
             help='model.npz of a network to learn from, too; of the network '
@@ -200,7 +204,11 @@ class Parser(argparse.ArgumentParser):
         group.add_argument(
             '--distill-weight', type=options.share, default=.5, metavar='L',
             help="the teacher's part of the loss (default: %(default)s)")
-        for dest in ('temperature', 'distill_weight'):
+        group.add_argument(
+            '--distill-mean', choices=('batch', 'elements'), default='batch',
+            help="of the teacher's part: over the batch, or over batch and "
+            'classes (default: %(default)s)')
+        for dest in ('temperature', 'distill_weight', 'distill_mean'):
             self.needs(dest, lambda args: args.teacher is not None,
                        'without --teacher')
         group.add_argument(
@@ -273,7 +281,12 @@ class Parser(argparse.ArgumentParser):
         if args.schedule != 'steps':
             args.drops = None
         elif args.drops is None:
-            args.drops = [args.epoch / 2, args.epoch * 3 / 4]
+            length = schedules.length(args, method.restarts(args))
+            args.drops = [length / 2, length * 3 / 4]
+        if args.schedule != 'exponential':
+            args.final_lr = None
+        elif args.final_lr is None:
+            args.final_lr = args.lr / 1000
         if 'warmup' in args and args.warmup is None:
             args.warmup = args.epoch * self._warmup_share
         given = self._given()
@@ -290,7 +303,10 @@ class Parser(argparse.ArgumentParser):
                 if name not in self._of_quantization}
         if args.clip == 'weights':
             left['clip'] = 'none'
-        for name in ('teacher', 'temperature', 'distill_weight'):
+        if args.schedule == 'steps' and 'drops' not in self._given():
+            left['drops'] = [args.epoch / 2, args.epoch * 3 / 4]
+        for name in ('teacher', 'temperature', 'distill_weight',
+                     'distill_mean'):
             left[name] = self.get_default(name)
         return argparse.Namespace(**dict(left, method='float'))
 
@@ -348,7 +364,8 @@ def settings(args, script, dataset):
 
     """
     free = _FREE
-    if schedules.depends_on_length(args):
+    if schedules.depends_on_length(args) or methods.get(
+            args.method).restarts(args):
         free = free - {'epoch'}
     chosen = {name: value for name, value in sorted(vars(args).items())
               if name not in free and not (

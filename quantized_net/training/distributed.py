@@ -6,6 +6,7 @@ import shutil
 import sys
 
 import chainer
+from chainer import links as L
 import numpy
 
 from quantized_net import _process
@@ -237,10 +238,20 @@ class Ranks(ranks_module.Alone):
         return chainer.backend.get_device_from_array(array).send(result)
 
     def synchronize(self, model):
-        """Lets BatchNormalization see the batches of all ranks as one."""
-        for link in model.links():
-            if isinstance(link, links.BatchNormalization):
-                link.total = self.total
+        """Lets BatchNormalization see the batches of all ranks as one.
+
+        Raises:
+            ~quantized_net.UserError: Where a link of another kind can't.
+
+        """
+        for name, link in model.namedlinks():
+            if not isinstance(link, L.BatchNormalization):
+                continue
+            if type(link) is not links.BatchNormalization:
+                raise errors.UserError(
+                    '--multi-node-bn: %s is a %s, which sees the images of '
+                    'one process alone' % (name, type(link).__name__))
+            link.total = self.total
 
     def check_layout(self, model):
         """Refuses what ChainerMN would silently leave as it is.

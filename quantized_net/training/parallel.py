@@ -3,6 +3,8 @@
 The optimizer is ChainerMN's, which averages the gradients.
 """
 
+import contextlib
+import copy
 import typing
 
 import chainer
@@ -11,6 +13,9 @@ from chainer import training
 from chainer.dataset import convert
 from chainer.training import extension
 from chainer.training import extensions
+import numpy
+
+from quantized_net import quantizers
 
 
 def updater(ranks, seed, iterator, optimizer, device, **kwargs):
@@ -43,6 +48,35 @@ class _Updater(training.updaters.StandardUpdater):
         self._ranks = ranks
         self._seed = seed
         self._device = device
+        self._is_begun = False
+
+    def _begin(self, model, arrays):
+        """Quantizers of inputs take their first values from the whole batch.
+
+        Rank 0 looks at it, as one process would, and tells the others.
+        """
+        self._is_begun = True
+        if all(getattr(getattr(link, 'input_quantizer', None), 'initialized',
+                       True) for link in model.links()):
+            return
+        host = chainer.get_device('@numpy')
+        parts = self._ranks.communicator.mpi_comm.gather(
+            [host.send(a) for a in arrays])
+        if self._ranks.rank == 0:
+            whole = [self._device.send(numpy.concatenate(part))
+                     for part in zip(*parts)]
+            kept = [(link, name, copy.copy(link.__dict__[name]))
+                    for link in model.links()
+                    if not isinstance(link, quantizers.Quantizer)
+                    for name in link._persistent]
+            with unsynchronized(model), chainer.no_backprop_mode():
+                with reporter.report_scope({}):
+                    with self._ranks.own_stream(
+                            self._device, self._seed, self.iteration):
+                        model(*whole)
+            for link, name, value in kept:
+                link.__dict__[name] = value
+        self._ranks.share(model)
 
     def update_core(self):
         batch = self.get_iterator('main').next()
@@ -50,6 +84,8 @@ class _Updater(training.updaters.StandardUpdater):
             self.converter, batch, self.input_device)
         optimizer = self.get_optimizer('main')
         model = optimizer.target
+        if not self._is_begun:
+            self._begin(model, arrays)
         with self._ranks.own_stream(
                 self._device, self._seed, self.iteration):
             loss = model(*arrays)
@@ -58,6 +94,21 @@ class _Updater(training.updaters.StandardUpdater):
         del loss
         self._ranks.check_layout(model)
         optimizer.update()
+
+
+@contextlib.contextmanager
+def unsynchronized(model):
+    """Lets each rank alone compute, where not all do."""
+    linked = [link for link in model.links()
+              if getattr(link, 'total', None) is not None]
+    totals = [link.total for link in linked]
+    for link in linked:
+        link.total = None
+    try:
+        yield
+    finally:
+        for link, total in zip(linked, totals):
+            link.total = total
 
 
 def start(ranks, trainer):
@@ -179,16 +230,8 @@ class _Evaluator(extensions.Evaluator):
 
     def evaluate(self):
         # the ranks have different numbers of batches
-        linked = [link for link in self._targets['main'].links()
-                  if getattr(link, 'total', None) is not None]
-        totals = [link.total for link in linked]
-        for link in linked:
-            link.total = None
-        try:
+        with unsynchronized(self._targets['main']):
             return self._evaluate()
-        finally:
-            for link, total in zip(linked, totals):
-                link.total = total
 
     def _evaluate(self):
         iterator = self._iterators['main']

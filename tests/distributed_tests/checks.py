@@ -8,6 +8,7 @@ import numpy
 from quantized_net import datasets
 from quantized_net import errors
 from quantized_net import extensions
+from quantized_net import links
 from quantized_net.training import distributed
 from quantized_net.training import parallel
 
@@ -93,6 +94,22 @@ def check_layout(ranks):
         raise AssertionError('not refused')
 
 
+def check_synchronized(ranks):
+    model = chainer.Sequential(links.BatchNormalization(2))
+    ranks.synchronize(model)
+    assert model[0].total is not None
+    with parallel.unsynchronized(model):
+        assert model[0].total is None
+    assert model[0].total is not None
+    for kind in (L.BatchNormalization, links.ShiftBatchNormalization):
+        try:
+            ranks.synchronize(chainer.Sequential(kind(2)))
+        except errors.UserError as e:
+            assert '/0 is a ' in str(e), e
+        else:
+            raise AssertionError('not refused')
+
+
 def check_evaluation(ranks):
     """301 images in batches of 50: Chainer's mean is not that of all."""
     numpy.random.seed(0)
@@ -124,7 +141,7 @@ def main():
     ranks = distributed.start('naive')
     assert ranks.size == 2 and ranks.local_rank == ranks.rank
     for check in (check_agreement, check_streams, check_shared, check_layout,
-                  check_evaluation):
+                  check_synchronized, check_evaluation):
         check(ranks)
         ranks.mpi.Barrier()
         if ranks.rank == 0:

@@ -14,6 +14,7 @@ import numpy
 from quantized_net import datasets
 from quantized_net import links
 from quantized_net import optimizers
+from quantized_net import quantizers
 from quantized_net.training import distributed
 from quantized_net.training import parallel
 
@@ -71,7 +72,14 @@ def make(method, network):
     numpy.random.seed(0)
     model = L.Classifier({'plain': Plain, 'bn': Normalized}[network]())
     if method != 'float':
-        quantized_net.quantize(model.predictor, method, skip=('conv1',))
+        rule = method
+        if method == 'lsq':  # of the weights and of what comes in
+
+            def rule(path, link):
+                return quantized_net.convert.Quantizers(
+                    quantizers.LSQ(3), quantizers.LSQActivation(3))
+
+        quantized_net.quantize(model.predictor, rule, skip=('conv1',))
     for param in model.params():
         param.array = param.array.astype(numpy.float64)
     for link in model.links():
@@ -92,7 +100,7 @@ def main(method, network, steps, out, *options):
     if 'sync' in options and ranks.communicator is not None:
         ranks.synchronize(model)
     iterator = datasets.BatchIterator(
-        *images(), 24, pad=2, flip=True, rank=ranks.rank, size=ranks.size)
+        *images(), 24, pad=2, flip=True, rank=ranks.rank, ranks=ranks.size)
     optimizer = optimizers.Adam(1e-3) if 'adam' in options else (
         optimizers.MomentumSGD(.05, weight_decay=1e-3))
     updater = parallel.updater(

@@ -21,7 +21,7 @@ def test_what_ranks_answer():
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.split() == [
         'check_agreement', 'check_streams', 'check_shared', 'check_layout',
-        'check_evaluation']
+        'check_synchronized', 'check_evaluation']
 
 
 @pytest.mark.parametrize('variables,expected', [

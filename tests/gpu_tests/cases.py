@@ -1,17 +1,18 @@
 """Training steps of every method, as the scripts make them, but small."""
 
 import chainer
-from chainer import links as L
 import numpy
 
+from quantized_net import links
 from quantized_net import methods
 from quantized_net import models
 from quantized_net import optimizers
 
 # a network of each script with each of its methods
 NAMES = [
-    'mlp float', 'mlp bnn', 'mlp qnn', 'convnet float', 'convnet ttq',
-    'convnet twn', 'resnet20 float', 'resnet20 ttq', 'resnet20 twn']
+    'mlp float', 'mlp bnn', 'mlp qnn', 'mlp binaryconnect', 'convnet float',
+    'convnet ttq', 'convnet twn', 'convnet bwn', 'mlp dorefa', 'mlp lsq',
+    'resnet20 float', 'resnet20 ttq', 'resnet20 twn']
 
 
 class Case(object):
@@ -25,7 +26,7 @@ class Case(object):
         self._dtype = dtype
         numpy.random.seed(0)
         with chainer.using_config('dtype', numpy.dtype(dtype)):
-            self.model = L.Classifier(self._predictor(method))
+            self.model = links.Classifier(self._predictor(method))
             skip = ('conv0',) if self.kind == 'resnet20' else ()
             methods.get(method).quantize(self.model.predictor, skip=skip)
         for param in self.model.params():  # the scales start as float32

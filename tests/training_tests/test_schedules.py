@@ -34,12 +34,28 @@ def test_from_options():
         warmup_lr=.5)
     assert [schedules.from_options(args)(e) for e in (0, 2, 4, 6)] == (
         pytest.approx([.5, .1, .01, .001]))
+    args.drop_factor = .5
+    assert [schedules.from_options(args)(e) for e in (0, 2, 4, 6)] == (
+        pytest.approx([.5, .1, .05, .025]))
     found = {}
     for name in schedules.NAMES:
-        args = argparse.Namespace(lr=.1, epoch=8, schedule=name, drops=[4])
+        args = argparse.Namespace(
+            lr=.1, epoch=8, schedule=name, drops=[4], final_lr=.001)
         found[name] = schedules.from_options(args)(4)
     assert found == pytest.approx(
-        {'constant': .1, 'steps': .01, 'linear': .05, 'cosine': .05})
+        {'constant': .1, 'steps': .01, 'linear': .05, 'cosine': .05,
+         'exponential': .01})
+
+
+def test_exponential():
+    """As the code of BinaryConnect has it: a factor after each epoch."""
+    rate = schedules.exponential(.001, .000003, 250)
+    expected = .001
+    for epoch in range(250):
+        for part in (0, .5, .9999):
+            assert rate(epoch + part) == pytest.approx(expected)
+        expected *= (.000003 / .001) ** (1 / 250)
+    assert rate(250) == pytest.approx(.000003)
 
 
 def test_linear():
