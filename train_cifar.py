@@ -6,8 +6,6 @@ import _bootstrap  # noqa: F401  (first: finds the environment)
 import functools
 
 import quantized_net  # before chainer, which it makes run
-from chainer import training
-
 from quantized_net import datasets
 from quantized_net import models
 from quantized_net import optimizers
@@ -15,6 +13,7 @@ from quantized_net.training import arguments
 from quantized_net.training import device as devices
 from quantized_net.training import info
 from quantized_net.training import options
+from quantized_net.training import parallel
 from quantized_net.training import run
 from quantized_net.training import stages
 from quantized_net.training import trainers
@@ -84,15 +83,14 @@ def make_parser(argv=None):
 def main():
     parser = make_parser()
     args = parser.parse()
-    device = devices.get(args.gpu, args.device)
-    run.make_out(args.out)
-    data = datasets.load_images(args.dataset, args.data_dir)
-    trainers.check(args, lambda args: make_network(args, data))
+    ranks, device, data = trainers.begin(
+        args, lambda: datasets.load_images(args.dataset, args.data_dir),
+        make_network)
     stages.run(args, parser.for_float(args),
-               lambda stage: train_network(stage, data, device))
+               lambda stage: train_network(stage, data, device, ranks), ranks)
 
 
-def make_iterators(args, data, device):
+def make_iterators(args, data, device, ranks):
     """Iterators over the training, validation and test images."""
     (images, labels), test = data.train, data.test
     validation = test
@@ -108,7 +106,8 @@ def make_iterators(args, data, device):
     # half of the images are mirrored, but for digits
     return [datasets.BatchIterator(
         images, labels, args.batchsize, pad=0 if args.no_augmentation else 4,
-        flip=data.name != 'digits' and not args.no_augmentation, **scaling)
+        flip=data.name != 'digits' and not args.no_augmentation,
+        rank=ranks.rank, ranks=ranks.size, **scaling)
     ] + [datasets.BatchIterator(
         x, t, 500, repeat=False, shuffle=False, **scaling)
         for x, t in (validation, test)]
@@ -127,23 +126,23 @@ def make_optimizer(args):
         lambda name, param: name.endswith(endings), args.nesterov)
 
 
-def train_network(stage, data, device):
+def train_network(stage, data, device, ranks):
     """Trains a network and prints its tables."""
     args = stage.args
     about = info.RunInfo(
         args, 'train_cifar.py', data.name, device,
-        lambda argv: make_parser(argv).parse())
+        lambda argv: make_parser(argv).parse(), ranks)
     print(about.header, end='', flush=True)
 
     devices.seed(device, args.seed)
     train_iter, validation_iter, test_iter = make_iterators(
-        args, data, device)
+        args, data, device, ranks)
     model = trainers.classifier(
         stage, device, lambda args: make_network(args, data))
     trainer = trainers.build(
-        stage, training.updaters.StandardUpdater(
-            train_iter, make_optimizer(args).setup(model),
-            converter=datasets.to_device, device=device), about)
+        stage, parallel.updater(
+            ranks, args.seed, train_iter, make_optimizer(args).setup(model),
+            device, converter=datasets.to_device), about)
     trainers.add_evaluator(trainer, validation_iter, 'validation', device,
                            converter=datasets.to_device)
     if args.validation:

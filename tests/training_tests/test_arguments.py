@@ -105,7 +105,7 @@ def settings(script, *argv):
 FREE = [['--out', 'x'], ['--gpu', '0'], ['--device', '-1'], ['--autoload'],
         ['--resume', 'x'], ['--frequency', '3'], ['--data-dir', 'x'],
         ['--epoch-budget', '3'], ['--pause-after', '3'], ['--init', 'x'],
-        ['--epoch', '7']]
+        ['--epoch', '7'], ['--communicator', 'naive']]
 
 
 @pytest.mark.parametrize('argv', FREE)
@@ -129,6 +129,7 @@ def test_what_a_resume_may_change(argv):
     (train_cifar, ['--anneal', '.5']), (train_cifar, ['--teacher', 'x']),
     (train_cifar, ['--scales', 'relative']),
     (train_cifar, ['--scale-lr', '.1']),
+    (train_cifar, ['--communicator', 'naive', '--multi-node-bn']),
     # its rates depend on the number of epochs
     (train_cifar, ['--epoch', '100'])])
 def test_what_a_resume_has_to_agree_with(script, argv):
@@ -144,9 +145,21 @@ def test_a_schedule_over_all_epochs_can_not_be_extended():
 def test_every_option_is_agreed_on_unless_it_is_free():
     """A new option is one to agree on, unless someone says otherwise."""
     names = set(vars(parse(train_cifar))) | set(vars(parse(train_mnist)))
-    agreed = set(settings(train_cifar)) | set(settings(train_mnist))
+    agreed = set(settings(
+        train_cifar, '--communicator', 'naive', '--multi-node-bn')) | set(
+            settings(train_mnist))
     free = {argv[0][2:].replace('-', '_') for argv in FREE} | {'sweep'}
     assert names - agreed == free
+
+
+def test_older_snapshots_know_no_option_that_is_not_set():
+    assert 'multi_node_bn' not in settings(train_cifar)
+
+
+def test_batch_normalization_of_all_processes_needs_processes():
+    with pytest.raises(
+            errors.UserError, match='says nothing without --communicator'):
+        parse(train_mnist, '--multi-node-bn')
 
 
 def test_the_float_network_is_that_of_method_float():
