@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains a float or ternary residual network on CIFAR-10 or CIFAR-100."""
+"""Trains a float or quantized network on CIFAR-10 or CIFAR-100."""
 
 import _bootstrap  # noqa: F401  (first: finds the environment)
 
@@ -9,6 +9,7 @@ import quantized_net  # before chainer, which it makes run
 from chainer import training
 
 from quantized_net import datasets
+from quantized_net import methods
 from quantized_net import models
 from quantized_net import optimizers
 from quantized_net.training import arguments
@@ -21,17 +22,34 @@ from quantized_net.training import trainers
 
 N_VALIDATION = 5000  # of the 50,000; of the digits a tenth
 
+
+
+def resnet(depth, args, n_out, n_in, size):
+    return models.ResNetCIFAR(depth, n_out, n_in)
+
+
+def binarynet(args, n_out, n_in, size):
+    return models.BinaryNet(
+        n_out, n_in, methods.get(args.method).relu, size)
+
+
 NETWORKS = {
     'resnet%d' % depth: arguments.Network(
-        functools.partial(models.ResNetCIFAR, depth), 'ttq', 160)
+        functools.partial(resnet, depth), 'ttq', 160, skip=('conv0',))
     for depth in (20, 32, 44, 56)}
+NETWORKS['binarynet'] = arguments.Network(binarynet, 'bnn', 500)
+
+OPTIMIZERS = {
+    'momentum': lambda args: momentum_sgd(args),
+    'adam': lambda args: optimizers.Adam(alpha=args.lr),
+    'shift-adamax': lambda args: optimizers.ShiftAdaMax(args.lr),
+}
 
 
 def make_parser(argv=None):
     parser = arguments.Parser(__doc__, '--arch', NETWORKS, argv)
     parser.add_common(
-        batchsize=128, lr=0.1, schedule='steps', warmup_share=1 / 80,
-        skip=['conv0'])
+        batchsize=128, lr=0.1, schedule='steps', warmup_share=1 / 80)
     parser.add_argument(
         '--dataset', default='auto', metavar='NAME',
         help='%s (default: auto: CIFAR-10 where it can be had, else the '
@@ -41,6 +59,16 @@ def make_parser(argv=None):
         help='hold out the last 5,000 training images as the validation set '
         'and choose by them; without it "validation" is the test set, as in '
         'the published tables')
+    parser.add_argument(
+        '--no-augmentation', action='store_true',
+        help='images as they are: no random crops, none mirrored')
+    parser.add_argument(
+        '--optimizer', choices=tuple(OPTIMIZERS), default='momentum',
+        help='SGD with --momentum; Adam; shift-based AdaMax '
+        '(arXiv:1602.02830) (default: %(default)s)')
+    for dest in ('momentum', 'nesterov', 'weight_decay'):
+        parser.needs(dest, lambda args: args.optimizer == 'momentum',
+                     'without --optimizer momentum')
     parser.add_argument(
         '--momentum', type=options.fraction, default=0.9,
         help='default: %(default)s')
@@ -87,8 +115,9 @@ def make_iterators(args, data):
     scaling = {'mean': images.mean(axis=0, dtype=float) + 128, 'scale': 128.}
     # half of the images are mirrored, but for digits
     return [datasets.BatchIterator(
-        images, labels, args.batchsize, pad=4, flip=data.name != 'digits',
-        **scaling)
+        images, labels, args.batchsize,
+        pad=0 if args.no_augmentation else 4,
+        flip=not args.no_augmentation and data.name != 'digits', **scaling)
     ] + [datasets.BatchIterator(
         x, t, 500, repeat=False, shuffle=False, **scaling)
         for x, t in (validation, test)]
@@ -96,10 +125,10 @@ def make_iterators(args, data):
 
 def make_network(args, data):
     return NETWORKS[args.network].make(
-        data.n_classes, data.train[0].shape[1])
+        args, data.n_classes, *data.train[0].shape[1:3])
 
 
-def make_optimizer(args):
+def momentum_sgd(args):
     """Momentum SGD; all W have weight decay, and the scales."""
     endings = ('/W',) if args.no_decay_of_scales else ('/W', '/Wp', '/Wn')
     return optimizers.MomentumSGD(
@@ -121,7 +150,7 @@ def train_network(stage, data, device):
         stage, device, lambda args: make_network(args, data))
     trainer = trainers.build(
         stage, training.updaters.StandardUpdater(
-            train_iter, make_optimizer(args).setup(model),
+            train_iter, OPTIMIZERS[args.optimizer](args).setup(model),
             converter=datasets.to_device, device=device), about)
     trainers.add_evaluator(trainer, validation_iter, 'validation', device,
                            converter=datasets.to_device)

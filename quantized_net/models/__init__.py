@@ -1,9 +1,11 @@
 """The networks of the published experiments."""
 
+from quantized_net.models.binarynet import BinaryNet
 from quantized_net.models.convnet import ConvNet
 from quantized_net.models.lenet import LeNet
 from quantized_net.models.mlp import MLP
 from quantized_net.models.resnet_cifar import ResNetCIFAR
 from quantized_net.models.vgg7 import VGG7
 
-__all__ = ['ConvNet', 'LeNet', 'MLP', 'ResNetCIFAR', 'VGG7']
+__all__ = [
+    'BinaryNet', 'ConvNet', 'LeNet', 'MLP', 'ResNetCIFAR', 'VGG7']

@@ -19,7 +19,8 @@ _EVALUATION = frozenset(('bn_eval', 'seed'))
 
 
 class Network(collections.namedtuple(
-        'Network', 'make method epoch add_options', defaults=(None,))):
+        'Network', 'make method epoch add_options skip',
+        defaults=(None, ()))):
 
     """A network of a script.
 
@@ -28,6 +29,7 @@ class Network(collections.namedtuple(
         method (str): The default method.
         epoch (int): The default number of epochs.
         add_options (callable): Adds its own options to a group; or ``None``.
+        skip (tuple of str): Which layers stay float unless said.
 
     """
 
@@ -85,7 +87,7 @@ class Parser(argparse.ArgumentParser):
     def _short(option):
         return ('-a',) if option == '--arch' else ()
 
-    def add_common(self, batchsize, lr, schedule, warmup_share=0., skip=()):
+    def add_common(self, batchsize, lr, schedule, warmup_share=0.):
         """Adds the options that every script has.
 
         Args:
@@ -94,11 +96,10 @@ class Parser(argparse.ArgumentParser):
             schedule (str): The default schedule.
             warmup_share (float): Which part of the epochs the default
                 warm-up takes.
-            skip (sequence of str): Which layers stay float unless said.
 
         """
         self._warmup_share = warmup_share
-        self._skip = list(skip)
+        self._skip = list(self.network.skip)
         self._add_run(batchsize)
         self._add_recipe(lr, schedule)
         before = self._dests()
