@@ -23,21 +23,25 @@ from quantized_net.training import trainers
 N_VALIDATION = 5000  # of the 50,000; of the digits a tenth
 
 
-
-def resnet(depth, args, n_out, n_in, size):
-    return models.ResNetCIFAR(depth, n_out, n_in)
-
-
-def binarynet(args, n_out, n_in, size):
-    return models.BinaryNet(
-        n_out, n_in, methods.get(args.method).relu, size)
+def plain(make):
+    """A network of the numbers of classes and of channels alone."""
+    return lambda args, n_out, n_in, size: make(n_out, n_in)
 
 
-NETWORKS = {
+RESNETS = {
     'resnet%d' % depth: arguments.Network(
-        functools.partial(resnet, depth), 'ttq', 160, skip=('conv0',))
+        plain(functools.partial(models.ResNetCIFAR, depth)), 'ttq', 160)
     for depth in (20, 32, 44, 56)}
-NETWORKS['binarynet'] = arguments.Network(binarynet, 'bnn', 500)
+NETWORKS = {
+    **RESNETS,
+    'binarynet': arguments.Network(
+        lambda args, n_out, n_in, size: models.BinaryNet(
+            n_out, n_in, methods.get(args.method).relu, size), 'bnn', 500),
+    'gupta-cnn': arguments.Network(
+        plain(models.GuptaCifarCNN), 'fixed_point', 120),
+    **{'polino-' + name: arguments.Network(
+        plain(functools.partial(models.PolinoCIFAR, name)), 'buckets', 200)
+       for name in models.PolinoCIFAR.SHAPES}}
 
 OPTIMIZERS = {
     'momentum': lambda args: momentum_sgd(args),
@@ -45,11 +49,20 @@ OPTIMIZERS = {
     'shift-adamax': lambda args: optimizers.ShiftAdaMax(args.lr),
 }
 
+# From pixels to inputs: what is subtracted, in the authors' code of TTQ the
+# mean of the pixel and one more, and the divisor.
+INPUTS = {
+    'mean': lambda images: {
+        'mean': images.mean(axis=0, dtype=float) + 128, 'scale': 128.},
+    'unit': lambda images: {'scale': 255.},
+    'signed': lambda images: {'mean': 127.5, 'scale': 127.5}}
+
 
 def make_parser(argv=None):
-    parser = arguments.Parser(__doc__, '--arch', NETWORKS, argv)
+    parser = arguments.Parser(__doc__, ('--arch', '-a'), NETWORKS, argv)
     parser.add_common(
-        batchsize=128, lr=0.1, schedule='steps', warmup_share=1 / 80)
+        batchsize=128, lr=0.1, schedule='steps', warmup_share=1 / 80,
+        skip=['conv0'] if parser.network in RESNETS.values() else [])
     parser.add_argument(
         '--dataset', default='auto', metavar='NAME',
         help='%s (default: auto: CIFAR-10 where it can be had, else the '
@@ -60,8 +73,12 @@ def make_parser(argv=None):
         'and choose by them; without it "validation" is the test set, as in '
         'the published tables')
     parser.add_argument(
+        '--inputs', choices=list(INPUTS), default='mean',
+        help='(x - mean of the pixel) / 128 - 1; from 0 to 1; from -1 to 1 '
+        '(default: %(default)s)')
+    parser.add_argument(
         '--no-augmentation', action='store_true',
-        help='images as they are: no random crops, none mirrored')
+        help='images as they are, neither cropped nor mirrored')
     parser.add_argument(
         '--optimizer', choices=tuple(OPTIMIZERS), default='momentum',
         help='SGD with --momentum; Adam; shift-based AdaMax '
@@ -99,7 +116,7 @@ def main():
                lambda stage: train_network(stage, data, device))
 
 
-def make_iterators(args, data):
+def make_iterators(args, data, device):
     """Iterators over the training, validation and test images."""
     (images, labels), test = data.train, data.test
     validation = test
@@ -111,13 +128,11 @@ def make_iterators(args, data):
         raise quantized_net.UserError(
             '--batchsize %d: there are only %d training images'
             % (args.batchsize, len(images)))
-    # as the authors' code has it: (x - mean of the pixel) / 128 - 1
-    scaling = {'mean': images.mean(axis=0, dtype=float) + 128, 'scale': 128.}
+    scaling = dict(INPUTS[args.inputs](images), device=device)
     # half of the images are mirrored, but for digits
     return [datasets.BatchIterator(
-        images, labels, args.batchsize,
-        pad=0 if args.no_augmentation else 4,
-        flip=not args.no_augmentation and data.name != 'digits', **scaling)
+        images, labels, args.batchsize, pad=0 if args.no_augmentation else 4,
+        flip=data.name != 'digits' and not args.no_augmentation, **scaling)
     ] + [datasets.BatchIterator(
         x, t, 500, repeat=False, shuffle=False, **scaling)
         for x, t in (validation, test)]
@@ -145,7 +160,8 @@ def train_network(stage, data, device):
     print(about.header, end='', flush=True)
 
     devices.seed(device, args.seed)
-    train_iter, validation_iter, test_iter = make_iterators(args, data)
+    train_iter, validation_iter, test_iter = make_iterators(
+        args, data, device)
     model = trainers.classifier(
         stage, device, lambda args: make_network(args, data))
     trainer = trainers.build(

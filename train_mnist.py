@@ -41,19 +41,30 @@ NETWORKS = {
             n_hidden=args.hidden_layers),
         'qnn', 20, add_unit),
     'convnet': arguments.Network(lambda args: models.ConvNet(), 'ttq', 2),
+    'small-convnet': arguments.Network(
+        lambda args: models.ConvNet(n_channels=4), 'buckets', 10),
     'lenet': arguments.Network(lambda args: models.LeNet(), 'ttq', 2),
+    'dnn': arguments.Network(
+        lambda args: models.GuptaDNN(), 'fixed_point', 20),
+    'cnn': arguments.Network(
+        lambda args: models.GuptaCNN(), 'fixed_point', 20),
 }
 
 OPTIMIZERS = {
-    'adam': lambda lr: optimizers.Adam(alpha=lr),
-    'momentum': lambda lr: optimizers.MomentumSGD(lr, .9),
-    'shift-adamax': lambda lr: optimizers.ShiftAdaMax(lr),
-    'sign': lambda lr: chainer.optimizers.SGD(lr),
+    'adam': lambda args: optimizers.Adam(alpha=args.lr),
+    'momentum': lambda args: optimizers.MomentumSGD(
+        args.lr, args.momentum, args.weight_decay,
+        lambda name, param: name.endswith('/W')),
+    'shift-adamax': lambda args: optimizers.ShiftAdaMax(args.lr),
+    'sign': lambda args: chainer.optimizers.SGD(args.lr),
 }
 
 
+FLAT = 'mlp', 'dnn'  # networks of vectors, not of images
+
+
 def make_parser(argv=None):
-    parser = arguments.Parser(__doc__, '--model', NETWORKS, argv)
+    parser = arguments.Parser(__doc__, ('--model',), NETWORKS, argv)
     parser.add_common(batchsize=100, lr=0.001, schedule='constant')
     parser.add_argument(
         '--dataset', default='auto', metavar='NAME',
@@ -71,9 +82,19 @@ def make_parser(argv=None):
         'beside each other (default: %(default)s)')
     parser.add_argument(
         '--optimizer', choices=tuple(OPTIMIZERS), default='adam',
-        help='Adam; SGD with the momentum .9; shift-based AdaMax '
+        help='Adam; SGD with momentum; shift-based AdaMax '
         '(arXiv:1602.02830); a step of --lr against the sign of each '
         'gradient (default: %(default)s)')
+    parser.add_argument(
+        '--momentum', type=options.fraction, default=0.9,
+        help='default: %(default)s')
+    parser.add_argument(
+        '--weight-decay', type=options.non_negative_float, default=0.,
+        help='of the (latent) weights; biases and BatchNormalization have '
+        'none (default: %(default)s)')
+    for dest in ('momentum', 'weight_decay'):
+        parser.needs(dest, lambda args: args.optimizer == 'momentum',
+                     'without --optimizer momentum')
     return parser
 
 
@@ -87,7 +108,7 @@ def main():
     device = devices.get(args.gpu, args.device)
     run.make_out(args.out)
     data = datasets.load(
-        args.dataset, args.data_dir, ndim=1 if args.network == 'mlp' else 3)
+        args.dataset, args.data_dir, ndim=1 if args.network in FLAT else 3)
     trainers.check(args, make_network)
     stages.run(args, parser.for_float(args),
                lambda stage: train_network(stage, data, device))
@@ -112,19 +133,19 @@ def train_network(stage, data, device):
 
     devices.seed(device, args.seed)
     model = trainers.classifier(stage, device, make_network)
-    optimizer = OPTIMIZERS[args.optimizer](args.lr).setup(model)
+    optimizer = OPTIMIZERS[args.optimizer](args).setup(model)
     if args.optimizer == 'sign':
         optimizer.add_hook(optimizer_hooks.GradientSign())
-    train_iter = chainer.iterators.SerialIterator(train, args.batchsize)
+    train_iter, converter = datasets.iterator(train, args.batchsize, device)
     trainer = trainers.build(
         stage, training.updaters.StandardUpdater(
-            train_iter, optimizer, device=device), about)
+            train_iter, optimizer, converter, device), about)
 
     def evaluate_on(dataset, name, evaluator=extensions.Evaluator):
-        trainers.add_evaluator(
-            trainer, chainer.iterators.SerialIterator(
-                dataset, args.batchsize, repeat=False, shuffle=False),
-            name, device, evaluator)
+        iterator, converter = datasets.iterator(
+            dataset, args.batchsize, device, repeat=False, shuffle=False)
+        trainers.add_evaluator(trainer, iterator, name, device, evaluator,
+                               converter=converter)
 
     on_batch = our_extensions.BatchStatisticsEvaluator
     evaluate_on(validation, 'validation',

@@ -123,10 +123,11 @@ def main():
     args = parse_args()
     most = str(max(args.threads))
     os.environ['OPENBLAS_NUM_THREADS'] = os.environ['OMP_NUM_THREADS'] = most
+    import step_case
+    step_case.settle_process()
     import numpy
     import threadpoolctl
     import torch
-    import step_case
     import train_step
     from quantized_net import files
     from quantized_net import kernels

@@ -16,6 +16,8 @@ from quantized_net.errors import UserError  # noqa: E402
 from quantized_net._process import settle_process  # noqa: E402
 from quantized_net._version import __version__  # noqa: E402
 from quantized_net.kernels import show_config  # noqa: E402
+from quantized_net.packed import load_packed  # noqa: E402
+from quantized_net.packed import save_packed  # noqa: E402
 from quantized_net.links import QuantizedConvolution2D  # noqa: E402
 from quantized_net.links import QuantizedLinear  # noqa: E402
 from quantized_net.optimizer_hooks import WeightClip  # noqa: E402
@@ -24,6 +26,6 @@ from quantized_net.summary import summary  # noqa: E402
 __all__ = [
     'QuantizedConvolution2D', 'QuantizedLinear', 'UserError', 'WeightClip',
     '__version__', 'convert', 'errors', 'functions', 'links', 'load_float',
-    'optimizer_hooks', 'quantize', 'quantizers', 'settle_process',
-    'show_config', 'summary',
+    'load_packed', 'optimizer_hooks', 'quantize', 'quantizers',
+    'save_packed', 'settle_process', 'show_config', 'summary',
 ]

@@ -123,7 +123,7 @@ def quantize(model, method, skip=(), **options):
             'parameters of the quantizers: call optimizer.setup(model) again',
             stacklevel=2)
     for _, link, found in chosen:
-        _become_quantized(link, found)
+        become_quantized(link, found)
     return report
 
 
@@ -237,6 +237,10 @@ def _check(path, link, found):
         raise errors.UserError(
             'layer %s is of the class %s, which may do more than %s; skip it'
             % (path, type(link).__name__, type(link).__mro__[1].__name__))
+    if link.W.layout is not None:
+        raise errors.UserError(
+            'layer %s has a memory layout of compute_mode cudnn_fast; make '
+            'the model without that mode, or skip it' % path)
     if link.W.array is None or found.weight is None:
         return
     found.weight.to_device(link.W.device)
@@ -265,7 +269,13 @@ def _check_instances(chosen):
             owners[id(quantizer)] = path
 
 
-def _become_quantized(link, found):
+def can_be_quantized(link):
+    """Whether a layer is of a class that :func:`become_quantized` takes."""
+    return type(link) in _CLASSES
+
+
+def become_quantized(link, found):
+    """Turns a layer into a quantized one, in place (:class:`Quantizers`)."""
     # The object itself changes its class: whoever refers to it, a parent, a
     # list, a hook or the model's own attribute, needs no change.
     cls = _CLASSES[type(link)]

@@ -2,12 +2,12 @@
 
 import chainer
 from chainer import functions as F
-from chainer import links as L
 
 from quantized_net import errors
+from quantized_net import links
 
 
-class Distiller(L.Classifier):
+class Distiller(links.Classifier):
 
     """A classifier whose predictor learns from a teacher, too.
 
@@ -19,8 +19,9 @@ class Distiller(L.Classifier):
         (1 - weight) \\, CE + weight \\, T^2 \\,
         KL(\\text{softmax}(y_{teacher} / T) \\,\\|\\, \\text{softmax}(y / T))
 
-    as mean over the batch; in test mode it is CE, and the teacher does not
-    run.  ``loss`` and ``accuracy`` are reported as Classifier's are.
+    as mean over the batch, or over the batch and the classes; in test mode it
+    is CE, and the teacher does not run.  ``loss`` and ``accuracy`` are
+    reported as Classifier's are.
 
     The teacher always runs in test mode and without a graph.  It is no child
     link: it is not saved, not optimized, and follows to other devices.
@@ -32,6 +33,8 @@ class Distiller(L.Classifier):
         temperature (float): T, above 0.
         weight (float): Of the teacher, from 0 to 1.
         lossfun (callable): Of the labels, in the place of CE.
+        mean (str): Of the teacher's part: ``'batch'``, or ``'elements'``, of
+            batch and classes (:func:`distillation_loss`).
 
     .. seealso:: Hinton et al., arXiv:1503.02531, section 2; Polino et al.,
         arXiv:1802.05668, section 2.
@@ -39,7 +42,7 @@ class Distiller(L.Classifier):
     """
 
     def __init__(self, predictor, teacher, temperature=2., weight=.5,
-                 lossfun=F.softmax_cross_entropy):
+                 lossfun=F.softmax_cross_entropy, mean='batch'):
         super(Distiller, self).__init__(predictor, lossfun)
         if not temperature > 0:
             raise errors.UserError(
@@ -50,6 +53,8 @@ class Distiller(L.Classifier):
         self.teacher = teacher  # outside of init_scope: no child
         self.temperature = temperature
         self.weight = weight
+        _check_mean(mean)
+        self.mean = mean
 
     def forward(self, x, t):
         """Returns the loss.
@@ -69,7 +74,7 @@ class Distiller(L.Classifier):
                     teacher_y = self.teacher(x)
             self.loss = loss = (1 - self.weight) * loss + (
                 self.weight * distillation_loss(
-                    self.y, teacher_y, self.temperature))
+                    self.y, teacher_y, self.temperature, self.mean))
             chainer.report({'loss': loss}, self)
         return loss
 
@@ -78,7 +83,7 @@ class Distiller(L.Classifier):
         self.teacher.device_resident_accept(visitor)
 
 
-def distillation_loss(y, teacher_y, temperature):
+def distillation_loss(y, teacher_y, temperature, mean='batch'):
     """The divergence from a teacher's softened predictions, times T squared.
 
     .. math::
@@ -94,6 +99,8 @@ def distillation_loss(y, teacher_y, temperature):
         teacher_y (~chainer.Variable): Logits of the teacher, shape (N, C);
             get no gradient.
         temperature (float): T.
+        mean (str): ``'batch'``, as above; or ``'elements'``: divided by the
+            number of classes, too, as the code of arXiv:1802.05668 has it.
 
     Returns:
         ~chainer.Variable: Shape ().
@@ -113,4 +120,12 @@ def distillation_loss(y, teacher_y, temperature):
         log_p = F.log_softmax(teacher_y / temperature).array
     log_q = F.log_softmax(y / temperature)
     p = chainer.backend.get_array_module(log_p).exp(log_p)
-    return temperature ** 2 / len(y) * F.sum(p * (log_p - log_q))
+    _check_mean(mean)
+    n = len(y) if mean == 'batch' else y.size
+    return temperature ** 2 / n * F.sum(p * (log_p - log_q))
+
+
+def _check_mean(mean):
+    if mean not in ('batch', 'elements'):
+        raise errors.UserError(
+            "mean must be 'batch' or 'elements', not %r" % (mean,))

@@ -9,6 +9,7 @@ stand in the file.
 
 import csv
 import json
+import os
 import pathlib
 import statistics
 import tomllib
@@ -267,8 +268,28 @@ def matching(experiments, script, parse, describe, run):
 
 
 def read_log(folder):
-    """The log of a run: a list of dict, one for each epoch."""
-    return json.loads((pathlib.Path(folder) / 'log').read_text())
+    """The log of a run: a list of dict, one for each epoch.
+
+    Raises:
+        ~quantized_net.UserError: Where there is none.
+
+    """
+    path = os.path.join(folder, 'log')
+    if not os.path.isdir(folder):
+        raise errors.UserError('there is no folder %s' % folder)
+    try:
+        with open(path) as f:
+            log = json.load(f)
+    except OSError as e:
+        raise errors.UserError(
+            'can not read %s (%s); name the output folder of a training '
+            'script' % (path, e.strerror))
+    except ValueError as e:
+        raise errors.UserError('%s is no log: %s' % (path, e))
+    if not isinstance(log, list) or not all(
+            isinstance(row, dict) and 'epoch' in row for row in log):
+        raise errors.UserError('%s is no log of LogReport' % path)
+    return log
 
 
 def read_args(folder):

@@ -55,7 +55,7 @@ class Row(object):
         """Epochs in the log of a folder; 0 where there is none."""
         try:
             return experiments.read_log(folder)[-1]['epoch']
-        except (OSError, ValueError, LookupError, TypeError):
+        except (errors.UserError, LookupError):
             return 0
 
     @property
@@ -84,7 +84,7 @@ class Row(object):
             try:
                 last = experiments.read_log(self.variant.folder(seed))[-1]
                 return last['elapsed_time'] / last['epoch']
-            except (OSError, ValueError, LookupError):
+            except (errors.UserError, LookupError):
                 continue
         return self.variant.seconds
 

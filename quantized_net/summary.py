@@ -4,6 +4,7 @@ import chainer
 from chainer import backend
 
 from quantized_net.links import quantized_layer
+from quantized_net import packing
 from quantized_net import quantizers
 from quantized_net import text_table
 from quantized_net import traversal
@@ -23,8 +24,9 @@ class Row(object):
             negative values, with their signs; the largest, where each
             filter has its own; ``None`` where there are no scales.
         n_values (int or None): Distinct quantized values.
-        float_bytes, packed_bytes (int): Of the weight as float and packed at
-            ``bits`` bits with its codebook.
+        float_bytes, packed_bytes (int): Of the weight as float, and as
+            :func:`quantized_net.save_packed` writes it: packed codes and
+            their codebook.
 
     """
 
@@ -85,16 +87,19 @@ def _number(value, form, factor=1):
     return '' if value is None else form % (factor * value)
 
 
-def summary(model):
+def summary(model, ternary='base3'):
     """Summarizes a model's layers; changes nothing.
 
     Args:
         model (~chainer.Link): With initialized parameters.
+        ternary (str): How ternary weights are packed: ``'base3'``, five in
+            a byte, or ``'bits2'``, four.
 
     Returns:
-        Summary: Bytes are counted, not measured: a weight takes its bits,
-        rounded up to whole bytes, and 4 bytes for each value of its
-        codebook; everything else 4 bytes a value.
+        Summary: Its bytes are those of the tensors in the file that
+        :func:`quantized_net.save_packed` writes, where BatchNormalization is
+        kept: a weight takes its packed codes and its codebook, everything
+        else 4 bytes a value.
 
     """
     rows = Summary()
@@ -112,7 +117,7 @@ def summary(model):
             if name == 'W' and isinstance(
                     link, quantized_layer.QuantizedLayer) and (
                         link.weight_quantizer is not None):
-                rows.append(_quantized_row(path, link))
+                rows.append(_quantized_row(path, link, ternary))
             elif name == 'W':
                 rows.append(Row(
                     path, param.shape, 'float', 32,
@@ -130,11 +135,12 @@ def summary(model):
     return rows
 
 
-def _quantized_row(path, link):
+def _quantized_row(path, link, ternary):
     W = link.W.array
     with chainer.using_config('train', False):
         codes, codebook = link.weight_quantizer.encode(W)
-        values = quantizers.decode(codes, codebook)
+        codebook = quantizers.as_codebook(codebook)
+        values = codebook[codes]
     xp = backend.get_array_module(W)
     bits = link.weight_quantizer.bits
     scales = link.weight_quantizer.scales(W)
@@ -142,6 +148,7 @@ def _quantized_row(path, link):
         float(scale.max()) for scale in scales]
     return Row(
         path, W.shape, type(link.weight_quantizer).__name__, bits,
-        4 * W.size, (W.size * bits + 7) // 8 + 4 * codebook.size,
+        4 * W.size, codebook.nbytes + packing.n_bytes(
+            W.size, packing.coding_of(len(codebook), ternary)),
         zeros=float((values == 0).mean()), Wp=Wp, Wn=Wn,
         n_values=len(xp.unique(values)))

@@ -134,7 +134,7 @@ def markdown(heads, rows):
         + ['| %s |' % ' | '.join(cells) for cells in rows])
 
 
-def rows_table(all_experiments, experiment, said):
+def rows_table(all_experiments, experiment, said, is_check):
     """A row for each variant that has runs."""
     columns = said['columns']
     names = said.get('rows', list(experiment.variants))
@@ -142,7 +142,7 @@ def rows_table(all_experiments, experiment, said):
         all_experiments, name if '/' in name
         else '%s/%s' % (experiment.key, name))) for name in names]
     rows = [row for row in rows if row.runs]
-    if 'picture' in said:
+    if 'picture' in said and not is_check:
         draw(experiment.folder / said['picture'], rows)
     return markdown([column['head'] for column in columns], [
         [cell(all_experiments, row, column, label, key) for column in columns]
@@ -151,14 +151,10 @@ def rows_table(all_experiments, experiment, said):
 
 
 def draw(path, rows):
-    """Errors against the shares of zeros; only where a run is newer."""
-    points = [(log[-1]['zeros'], 1 - log[-1][ACCURACY])
-              for row in rows for log in row.runs.values()]
-    if not draw.is_check:
-        plots.draw_sparsity(points, str(path))
-
-
-draw.is_check = False  # type: ignore[attr-defined]
+    """Errors against the shares of zeros."""
+    plots.draw_sparsity(
+        [(log[-1]['zeros'], 1 - log[-1][ACCURACY])
+         for row in rows for log in row.runs.values()], str(path))
 
 
 def course_table(experiment, said):
@@ -177,8 +173,8 @@ def course_table(experiment, said):
     return markdown(heads, rows)
 
 
-def table(all_experiments, key, name):
-    """A table of an experiment, in Markdown."""
+def table(all_experiments, key, name, is_check):
+    """A table of an experiment, in Markdown; draws its picture, too."""
     if key not in all_experiments or (
             name not in all_experiments[key].tables):
         raise errors.UserError('there is no table %s of %s' % (name, key))
@@ -186,7 +182,7 @@ def table(all_experiments, key, name):
     said = experiment.tables[name]
     if 'epochs' in said:
         return course_table(experiment, said)
-    return rows_table(all_experiments, experiment, said)
+    return rows_table(all_experiments, experiment, said, is_check)
 
 
 def main():
@@ -195,14 +191,14 @@ def main():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--check', action='store_true')
     args = parser.parse_args()
-    draw.is_check = args.check
     all_experiments = experiments.find()
     for path in (ROOT / 'results' / 'README.md', ROOT / 'README.md'):
         old = path.read_text()
         new = re.sub(
             r'(<!-- table: (\S+) (\S+) -->\n).*?(<!-- end -->)',
             lambda m: '%s%s\n%s' % (
-                m.group(1), table(all_experiments, m.group(2), m.group(3)),
+                m.group(1), table(
+                    all_experiments, m.group(2), m.group(3), args.check),
                 m.group(4)),
             old, flags=re.DOTALL)
         if not args.check:

@@ -1,8 +1,10 @@
 """What the Trainer prints, plots, checks and saves."""
 
+from quantized_net.extensions.allocate_points import AllocatePoints
 from quantized_net.extensions.annealing import Annealing
 from quantized_net.extensions.batch_statistics_evaluator import (
     BatchStatisticsEvaluator)
+from quantized_net.extensions.freeze_portions import FreezePortions
 from quantized_net.extensions.interrupt import Interrupt
 from quantized_net.extensions.learning_rate import LearningRate
 from quantized_net.extensions.nan_guard import NaNGuard
@@ -16,8 +18,8 @@ from quantized_net.extensions.ternary_report import TernaryReport
 from quantized_net.extensions.time_budget import TimeBudget
 
 __all__ = [
-    'Annealing', 'BatchStatisticsEvaluator', 'Interrupt', 'LearningRate',
-    'NaNGuard',
-    'PauseAfter', 'PlotCurves', 'PlotTernary', 'RandomState', 'Settings',
-    'TableReport', 'TernaryReport', 'TimeBudget',
+    'AllocatePoints', 'Annealing', 'BatchStatisticsEvaluator',
+    'FreezePortions', 'Interrupt', 'LearningRate', 'NaNGuard', 'PauseAfter',
+    'PlotCurves', 'PlotTernary', 'RandomState', 'Settings', 'TableReport',
+    'TernaryReport', 'TimeBudget',
 ]

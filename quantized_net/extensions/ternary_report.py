@@ -52,7 +52,8 @@ class TernaryReport(extension.Extension):
             n_weights += W.size
             scales = link.weight_quantizer.scales(W)
             if scales is None:
-                scales = codebook, -codebook
+                scales = quantizers.values_of(codebook)
+                scales = scales, -scales
             for name, scale in zip(('Wp', 'Wn'), scales):
                 observation['%s/%s' % (path, name)] = float(scale.max())
                 if float(scale.max()) < 0:

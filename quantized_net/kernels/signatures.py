@@ -55,6 +55,8 @@ _ARGUMENTS = {
     'clip': [_writes('n'), 'n', _FLOAT, _FLOAT],
     'powers_of_two': [_reads('n'), _writes('n'), 'n', _FLOAT],
     'sign': [_reads('n'), _writes('n'), 'n'],
+    'fixed_point': [_reads('n'), _writes('n'), 'n'] + [_FLOAT] * 4
+    + [_reads(of='Q'), _FLAG],
     'pass_inside': [_reads('n'), _reads('n'), _writes('n'), 'n', _FLOAT],
     'largest_magnitude': [_reads('n'), 'n', _writes()],
     'ternary': [_reads('n'), _writes('n'), _writes('n', of='b'), 'n']
@@ -66,6 +68,9 @@ _ARGUMENTS = {
         _CONVOLUTION, _reads(*_IMAGES, strided=True),
         _reads(*_WEIGHTS, per='groups'), _reads('c_out', optional=True),
         _writes(*_OUTPUTS)],
+    'convolve_codes': [
+        _CONVOLUTION, _reads(*_IMAGES), _reads(*_WEIGHTS, per='groups'),
+        _reads('c_out', optional=True), _writes(*_OUTPUTS), _FLOAT, _FLOAT],
     'convolution_gradient_x': [
         _CONVOLUTION, _reads(*_OUTPUTS, strided=True),
         _reads(*_WEIGHTS, per='groups'), _writes(*_IMAGES)],

@@ -5,6 +5,7 @@ import weakref
 import chainer
 
 from quantized_net import errors
+from quantized_net import functions
 from quantized_net import quantizers
 
 # The quantizers that are in a layer.
@@ -57,6 +58,8 @@ class QuantizedLayer(chainer.Chain):
                         '%s: this %s is in a layer already; give each layer '
                         'one of its own' % (name, type(quantizer).__name__))
                 _taken.add(quantizer)
+                if name == 'weight_quantizer' and self.W.array is not None:
+                    quantizer.allocate(self.W.array)
             # Chainer registers no link where an attribute is: None is
             self.__dict__.pop(name, None)
             with self.init_scope():
@@ -76,8 +79,7 @@ class QuantizedLayer(chainer.Chain):
     def weight_kind(self):
         """The ``kind`` of ``quantized_W``; ``None`` if it may be any."""
         quantizer = self.weight_quantizer
-        if getattr(quantizer, 'inverse_slope', 0) > 0 and (
-                chainer.config.train):
+        if getattr(quantizer, 'is_softened', False):
             return None  # on its way to its levels
         return getattr(quantizer, 'kind', None)
 
@@ -85,6 +87,24 @@ class QuantizedLayer(chainer.Chain):
     def input_kind(self):
         """The ``kind`` of the quantized input; ``None`` if it may be any."""
         return getattr(self.input_quantizer, 'kind', None)
+
+    @property
+    def grids(self):
+        """What makes its sums whole numbers, where they are; else ``None``.
+
+        The grids of the quantized input and of ``quantized_W``, as
+        :func:`quantized_net.functions.code_grids` gives them: where the input
+        is binary or uniform, the weight that or ternary, and both small.
+        """
+        weight_grid = None
+        if self.weight_kind != 'ternary':
+            weight_grid = self.weight_kind and getattr(
+                self.weight_quantizer, 'grid', None)
+            if weight_grid is None:
+                return None
+        return functions.code_grids(
+            getattr(self.input_quantizer, 'grid', None), weight_grid,
+            self.W.size // max(len(self.W), 1))
 
     @property
     def quantized_W(self):

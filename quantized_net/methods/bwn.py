@@ -20,6 +20,7 @@ class BWN(method.Method):
     name = 'bwn'
     title = 'weights -a and a, the mean magnitude of the filter'
     source = 'arXiv:1603.05279'
+    mixes = True
     starts_from_float = True
 
     def add_options(self, group):

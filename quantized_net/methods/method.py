@@ -38,6 +38,9 @@ class Method(object):
         clip (str): Which parameters are kept within [-1, 1] unless
             ``--clip`` says otherwise: ``'weights'`` (the latent ones),
             ``'all'`` or ``'none'``.
+        mixes (bool): Whether some layers of a network may have it beside
+            others (``--method mixed``): what it does to loss, network and
+            optimizer is for its own layers alone.
         columns (tuple of str): Entries of the log that its table has beside
             losses and accuracies.
 
@@ -51,6 +54,7 @@ class Method(object):
     networks = None  # type: tuple[str, ...] | None
     relu = True
     clip = 'none'
+    mixes = False
     columns = ()  # type: tuple[str, ...]
 
     loss = staticmethod(F.softmax_cross_entropy)
@@ -131,12 +135,21 @@ class Method(object):
             optimizer.add_hook(optimizer_hooks.WeightClip(
                 params='all' if args.clip == 'all' else None))
 
-    def extensions(self, model, title):
+    def restarts(self, args):
+        """Epochs at which the schedule of the learning rate begins anew.
+
+        A list of float, in rising order; the first epoch, 0, may be among
+        them.  Where there are some, the length of a run is a setting of it.
+        """
+        return []
+
+    def extensions(self, model, title, args):
         """Extensions of the Trainer (a list).
 
         Args:
             model (~chainer.Link): The classifier, quantized.
             title (str): Of pictures.
+            args (argparse.Namespace): The options.
 
         """
         return []

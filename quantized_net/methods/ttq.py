@@ -19,6 +19,7 @@ class TTQ(method.Method):
     name = 'ttq'
     title = 'weights -Wn, 0 and Wp, the two trained'
     source = 'arXiv:1612.01064'
+    mixes = True
     starts_from_float = True
     columns = ('zeros',)
 
@@ -84,6 +85,6 @@ class TTQ(method.Method):
         if args.scale_lr != 1:
             optimizer_hooks.scale_steps(optimizer, args.scale_lr)
 
-    def extensions(self, model, title):
+    def extensions(self, model, title, args):
         return [extensions.TernaryReport(model),
                 extensions.PlotTernary(model, title=title)]

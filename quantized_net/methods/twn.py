@@ -16,6 +16,7 @@ class TWN(method.Method):
     name = 'twn'
     title = 'weights -alpha, 0 and alpha in closed form'
     source = 'arXiv:1605.04711'
+    mixes = True
     starts_from_float = True
     columns = ('zeros',)
 
@@ -27,6 +28,6 @@ class TWN(method.Method):
     def weight_quantizer(self, args):
         return quantizers.TWN(args.threshold)
 
-    def extensions(self, model, title):
+    def extensions(self, model, title, args):
         return [extensions.TernaryReport(model),
                 extensions.PlotTernary(model, title=title)]

@@ -2,10 +2,14 @@
 
 from quantized_net.models.binarynet import BinaryNet
 from quantized_net.models.convnet import ConvNet
+from quantized_net.models.gupta import GuptaCifarCNN
+from quantized_net.models.gupta import GuptaCNN
+from quantized_net.models.gupta import GuptaDNN
 from quantized_net.models.lenet import LeNet
 from quantized_net.models.mlp import MLP
+from quantized_net.models.polino import PolinoCIFAR
 from quantized_net.models.resnet_cifar import ResNetCIFAR
 from quantized_net.models.vgg7 import VGG7
 
-__all__ = [
-    'BinaryNet', 'ConvNet', 'LeNet', 'MLP', 'ResNetCIFAR', 'VGG7']
+__all__ = ['BinaryNet', 'ConvNet', 'GuptaCNN', 'GuptaCifarCNN', 'GuptaDNN',
+           'LeNet', 'MLP', 'PolinoCIFAR', 'ResNetCIFAR', 'VGG7']

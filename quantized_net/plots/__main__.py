@@ -1,11 +1,11 @@
 """Draws the pictures of a finished ternary run."""
 
 import argparse
-import json
 import os
 import sys
 
 from quantized_net import errors
+from quantized_net import experiments
 from quantized_net import plots
 from quantized_net.plots import _layers
 from quantized_net.training import run
@@ -30,7 +30,7 @@ def parse_args():
 def main():
     args = parse_args()
     out = args.out or args.result
-    log = read_log(args.result)
+    log = experiments.read_log(args.result)
     names = _layers.of_log(log)
     if not names:
         raise errors.UserError(
@@ -59,41 +59,20 @@ def main():
     if not convolutions:
         print('left out the kernels: no convolution among the layers')
     wanted = args.layers or [_layers.most_kernels(
-        [(name, W.shape) for name, W, _ in layers])]
-    for name, _, values in convolutions:
+        [(name, W.shape) for name, W, *_ in layers])]
+    for name, _, values, scales in convolutions:
         if name not in wanted:
             continue
         plots.draw_kernels(
             name, values, path('kernels-%s.png' % name.replace('/', '-')),
-            title)
-
-
-def read_log(folder):
-    """The log of a run (a list of dict)."""
-    path = os.path.join(folder, 'log')
-    if not os.path.isdir(folder):
-        raise errors.UserError('there is no folder %s' % folder)
-    try:
-        with open(path) as f:
-            log = json.load(f)
-    except OSError as e:
-        raise errors.UserError(
-            'can not read %s (%s); name the output folder of a training '
-            'script' % (path, e.strerror))
-    except ValueError as e:
-        raise errors.UserError('%s is no log: %s' % (path, e))
-    if not isinstance(log, list) or not all(
-            isinstance(row, dict) and 'epoch' in row for row in log):
-        raise errors.UserError('%s is no log of LogReport' % path)
-    return log
+            title, scales=scales)
 
 
 def title_of(folder):
     """What ran, from args.json; empty where that can not be read."""
     try:
-        with open(os.path.join(folder, 'args.json')) as f:
-            return json.load(f)['title']
-    except (KeyError, OSError, TypeError, ValueError):
+        return experiments.read_args(folder)['title']
+    except (KeyError, OSError, ValueError):
         return ''
 
 

@@ -3,6 +3,7 @@
 from chainer import backend
 
 from quantized_net import functions
+from quantized_net.packing import codebook as codebooks
 from quantized_net.quantizers import quantizer
 
 
@@ -38,6 +39,12 @@ class LinearQuant(quantizer.Quantizer):
         yield 'bits', self.bits
         yield 'clip_value', self.clip_value
 
+    @property
+    def grid(self):
+        if self.kind != 'uniform':  # a subclass with values of its own
+            return None
+        return functions.Grid(self.step, 2 ** (self.bits - 1))
+
     def forward(self, W):
         return functions.linear_quant(
             W, self.step, -1.0, 1.0 - self.step, self.clip_value)
@@ -50,4 +57,6 @@ class LinearQuant(quantizer.Quantizer):
         return levels, (levels[1:] + levels[:-1]) / 2
 
     def encode(self, W):
-        return self._nearest_codes(W, self.levels(W)[0])
+        return self._nearest_codes(W, codebooks.Codebook.uniform(
+            -1, self.step, 2 ** self.bits, W.dtype,
+            backend.get_array_module(W)))

@@ -3,6 +3,7 @@
 from chainer import backend
 
 from quantized_net import functions
+from quantized_net.packing import codebook as codebooks
 from quantized_net.quantizers import quantizer
 
 
@@ -48,15 +49,18 @@ class LogQuant(quantizer.Quantizer):
         yield 'max_exponent', self.max_exponent
         yield 'clip_value', self.clip_value
 
+    @property
+    def _lowest(self):
+        return -126 if self.min_exponent is None else self.min_exponent
+
     def forward(self, W):
         return functions.log_quant(
             W, self.min_exponent, self.max_exponent, self.clip_value)
 
     def levels(self, W):
         xp = backend.get_array_module(W)
-        lowest = -126 if self.min_exponent is None else self.min_exponent
         # made on the host: CuPy's exp2 need not be exact
-        powers = [2.0 ** e for e in range(lowest, self.max_exponent + 1)]
+        powers = [2.0 ** e for e in range(self._lowest, self.max_exponent + 1)]
         # the exponent is rounded: half a power below each
         bounds = [p / 2 ** .5 for p in powers]
         return (xp.array([-p for p in powers[::-1]] + [0.0] + powers,
@@ -64,4 +68,6 @@ class LogQuant(quantizer.Quantizer):
                 xp.array([-b for b in bounds[::-1]] + bounds, W.dtype))
 
     def encode(self, W):
-        return self._nearest_codes(W, self.levels(W)[0])
+        return self._nearest_codes(W, codebooks.Codebook.powers(
+            self._lowest, self.max_exponent, W.dtype,
+            backend.get_array_module(W)))

@@ -14,6 +14,7 @@ import chainer
 from chainer import backend
 
 from quantized_net import functions
+from quantized_net.packing import codebook as codebooks
 
 
 class Quantizer(chainer.Link):
@@ -65,6 +66,17 @@ class Quantizer(chainer.Link):
                 cls.kind = 'codebook'
                 break
 
+    @property
+    def grid(self):
+        """The grid of its values (:class:`quantized_net.functions.Grid`).
+
+        Where the kind is ``'binary'`` or ``'uniform'``: the step of which
+        all values are multiples, and the largest of the multiples' magnitudes.
+        Else ``None``.  Layers whose input has one, and whose weight has one
+        or is ternary, add whole numbers up, exactly.
+        """
+        return functions.Grid(1., 1) if self.kind == 'binary' else None
+
     def forward(self, W):
         """Quantizes.
 
@@ -77,6 +89,18 @@ class Quantizer(chainer.Link):
 
         """
         raise NotImplementedError
+
+    def allocate(self, W):
+        """Makes room for what it keeps of every weight.
+
+        A layer calls it when it gets this quantizer and its weights have a
+        shape already, so that what is loaded can be checked against it.  The
+        default does nothing.
+
+        Args:
+            W (:ref:`ndarray`): Latent weights.
+
+        """
 
     def initialize_from(self, array):
         """Takes first values from weights or data, once.
@@ -129,8 +153,13 @@ class Quantizer(chainer.Link):
 
         """
         xp = backend.get_array_module(W)
-        levels = xp.sort(self.encode(W)[1], axis=-1)
+        levels = xp.sort(values_of(self.encode(W)[1]), axis=-1)
         return levels, (levels[..., 1:] + levels[..., :-1]) / 2
+
+    @property
+    def is_softened(self):
+        """Whether :meth:`soften` gives other values than the quantized."""
+        return self.inverse_slope > 0 and chainer.config.train
 
     def soften(self, W):
         """Quantizes, or in training only moves W towards the levels.
@@ -145,7 +174,7 @@ class Quantizer(chainer.Link):
 
         """
         y = self(W)
-        if not (self.inverse_slope > 0 and chainer.config.train):
+        if not self.is_softened:
             return y
         levels, boundaries = self.levels(W.array)
         softened = functions.soften(
@@ -168,15 +197,19 @@ class Quantizer(chainer.Link):
     def encode(self, W):
         """Returns small integers and the values that they stand for.
 
-        ``decode(codes, codebook)`` equals ``quantizer(W).array`` exactly.
+        ``codebook[codes]`` equals ``quantizer(W).array`` exactly.
 
         Args:
             W (:ref:`ndarray`): Latent values.
 
         Returns:
             tuple: ``codes``, integers below ``2 ** bits`` in the shape of
-            ``W``; and ``codebook``, of shape (K,), or (O, K) with a row for
-            each index of the first axis of ``W``.
+            ``W``; and ``codebook``, a :class:`~quantized_net.packing.Codebook`
+            whose values are a table of shape (K,), or (O, K) with a row for
+            each index of the first axis of ``W`` (or for each run of so many
+            weights), or follow from a rule (a uniform grid, powers of two),
+            which takes no more bytes for more values.  A quantizer of one's
+            own may return the table as an array.
 
         """
         raise NotImplementedError
@@ -196,21 +229,30 @@ class Quantizer(chainer.Link):
         return copied
 
     def _nearest_codes(self, W, codebook):
-        """Codes into a sorted codebook that holds every quantized value."""
+        """Codes into a codebook of sorted values, every quantized one."""
         self._check_finite(W)
         xp = backend.get_array_module(W)
         with chainer.no_backprop_mode():
             quantized = self(W).array
-        codes = xp.searchsorted(codebook, quantized.ravel())
+        codes = xp.searchsorted(codebook.values, quantized.ravel())
         codes = codes.reshape(W.shape)
         dtype = numpy.uint8 if len(codebook) <= 256 else numpy.uint16
         return codes.astype(dtype), codebook
 
 
+def as_codebook(codebook):
+    """What ``encode`` returned, or an array of values, as a codebook."""
+    if isinstance(codebook, codebooks.Codebook):
+        return codebook
+    return codebooks.Codebook.table(
+        codebook, xp=backend.get_array_module(codebook))
+
+
+def values_of(codebook):
+    """The values of a codebook, an array of shape (K,) or (R, K)."""
+    return as_codebook(codebook).values
+
+
 def decode(codes, codebook):
-    """The values of codes, from a codebook of shape (K,) or (O, K)."""
-    if codebook.ndim == 1:
-        return codebook[codes]
-    xp = backend.get_array_module(codebook)
-    rows = xp.arange(len(codebook)).reshape((-1,) + (1,) * (codes.ndim - 1))
-    return codebook[rows, codes]
+    """The values of codes, from a codebook or an array of its values."""
+    return as_codebook(codebook)[codes]

@@ -4,6 +4,7 @@ import chainer
 from chainer import backend
 
 from quantized_net import functions
+from quantized_net.packing import codebook as codebooks
 from quantized_net.quantizers import quantizer
 
 
@@ -41,7 +42,8 @@ class Sign(quantizer.Quantizer):
     def encode(self, W):
         self._check_finite(W)
         xp = backend.get_array_module(W)
-        return (W >= 0).astype(xp.uint8), xp.array([-1, 1], W.dtype)
+        return (W >= 0).astype(xp.uint8), codebooks.Codebook.table(
+            xp.array([-1, 1], W.dtype), xp=xp)
 
 
 class StochasticSign(Sign):

@@ -3,6 +3,7 @@
 from chainer import backend
 
 from quantized_net import functions
+from quantized_net.packing import codebook as codebooks
 from quantized_net.quantizers import quantizer
 
 
@@ -61,7 +62,8 @@ class TWN(quantizer.Quantizer):
         codes, alpha = functions.twn_codes(
             W, self.threshold, self.per_filter)
         alpha = alpha.ravel()
-        codebook = xp.stack([xp.zeros_like(alpha), -alpha, alpha], axis=1)
+        values = xp.stack([xp.zeros_like(alpha), -alpha, alpha], axis=1)
         # -1 becomes 1, and 1 becomes 2: zero is the code 0
         codes = xp.abs(codes).astype(xp.uint8) + (codes > 0).astype(xp.uint8)
-        return codes, codebook if self.per_filter else codebook[0]
+        return codes, codebooks.Codebook.table(
+            values if self.per_filter else values[0], xp=xp)

@@ -19,8 +19,7 @@ _EVALUATION = frozenset(('bn_eval', 'seed'))
 
 
 class Network(collections.namedtuple(
-        'Network', 'make method epoch add_options skip',
-        defaults=(None, ()))):
+        'Network', 'make method epoch add_options', defaults=(None,))):
 
     """A network of a script.
 
@@ -29,7 +28,6 @@ class Network(collections.namedtuple(
         method (str): The default method.
         epoch (int): The default number of epochs.
         add_options (callable): Adds its own options to a group; or ``None``.
-        skip (tuple of str): Which layers stay float unless said.
 
     """
 
@@ -45,22 +43,23 @@ class Parser(argparse.ArgumentParser):
 
     Args:
         description (str): Of the script.
-        option (str): The option that chooses the network.
+        names (sequence of str): Of the option that chooses the network,
+            the long one first.
         networks (dict): From a name to a :class:`Network`; the first is the
             default.
         argv (list of str or None): The command line.
 
     """
 
-    def __init__(self, description, option, networks, argv=None):
+    def __init__(self, description, names, networks, argv=None):
         super(Parser, self).__init__(
             description=description, allow_abbrev=False)
         self._argv = argv
         self._networks = networks
-        self._option = option
+        self._option = names[0]
         self._needs = []
         first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        first.add_argument(option, *self._short(option), dest='network')
+        first.add_argument(*names, dest='network')
         first.add_argument('--method')
         chosen = first.parse_known_args(argv)[0]
         default = next(iter(networks))
@@ -71,7 +70,7 @@ class Parser(argparse.ArgumentParser):
         self._method = methods.get(
             name if name in methods.names() else self.network.method)
         self.add_argument(
-            option, *self._short(option), dest='network',
+            *names, dest='network',
             choices=list(networks), default=default,
             help='network (default: %(default)s)')
         self.add_argument(
@@ -83,11 +82,7 @@ class Parser(argparse.ArgumentParser):
         if self.network.add_options is not None:
             self.network.add_options(self)
 
-    @staticmethod
-    def _short(option):
-        return ('-a',) if option == '--arch' else ()
-
-    def add_common(self, batchsize, lr, schedule, warmup_share=0.):
+    def add_common(self, batchsize, lr, schedule, warmup_share=0., skip=()):
         """Adds the options that every script has.
 
         Args:
@@ -96,10 +91,11 @@ class Parser(argparse.ArgumentParser):
             schedule (str): The default schedule.
             warmup_share (float): Which part of the epochs the default
                 warm-up takes.
+            skip (sequence of str): Which layers stay float unless said.
 
         """
         self._warmup_share = warmup_share
-        self._skip = list(self.network.skip)
+        self._skip = list(skip)
         self._add_run(batchsize)
         self._add_recipe(lr, schedule)
         before = self._dests()
@@ -169,7 +165,8 @@ class Parser(argparse.ArgumentParser):
         group.add_argument(
             '--drops', type=options.non_negative_float, nargs='*',
             metavar='EPOCH',
-            help='default: half and three quarters of --epoch')
+            help='default: half and three quarters of --epoch, or of a '
+            'step of a method that goes in steps')
         group.add_argument(
             '--drop-factor', type=options.positive_float, default=.1,
             metavar='FACTOR', help='default: %(default)s')
@@ -192,7 +189,11 @@ class Parser(argparse.ArgumentParser):
         group.add_argument(
             '--distill-weight', type=options.share, default=.5, metavar='L',
             help="the teacher's part of the loss (default: %(default)s)")
-        for dest in ('temperature', 'distill_weight'):
+        group.add_argument(
+            '--distill-mean', choices=('batch', 'elements'), default='batch',
+            help="of the teacher's part: over the batch, or over batch and "
+            'classes (default: %(default)s)')
+        for dest in ('temperature', 'distill_weight', 'distill_mean'):
             self.needs(dest, lambda args: args.teacher is not None,
                        'without --teacher')
         group.add_argument(
@@ -259,7 +260,8 @@ class Parser(argparse.ArgumentParser):
         if args.schedule != 'steps':
             args.drops = None
         elif args.drops is None:
-            args.drops = [args.epoch / 2, args.epoch * 3 / 4]
+            length = schedules.length(args, method.restarts(args))
+            args.drops = [length / 2, length * 3 / 4]
         if args.schedule != 'exponential':
             args.final_lr = None
         elif args.final_lr is None:
@@ -280,7 +282,10 @@ class Parser(argparse.ArgumentParser):
                 if name not in self._of_quantization}
         if args.clip == 'weights':
             left['clip'] = 'none'
-        for name in ('teacher', 'temperature', 'distill_weight'):
+        if args.schedule == 'steps' and 'drops' not in self._given():
+            left['drops'] = [args.epoch / 2, args.epoch * 3 / 4]
+        for name in ('teacher', 'temperature', 'distill_weight',
+                     'distill_mean'):
             left[name] = self.get_default(name)
         return argparse.Namespace(**dict(left, method='float'))
 
@@ -338,7 +343,8 @@ def settings(args, script, dataset):
 
     """
     free = _FREE
-    if schedules.depends_on_length(args):
+    if schedules.depends_on_length(args) or methods.get(
+            args.method).restarts(args):
         free = free - {'epoch'}
     chosen = {name: value for name, value in sorted(vars(args).items())
               if name not in free}

@@ -65,17 +65,45 @@ def depends_on_length(args):
         getattr(args, 'anneal', 0))
 
 
-def from_options(args):
-    """The schedule that the options of a script name."""
+def restarted(schedule, starts):
+    """A schedule that begins anew at each of some epochs.
+
+    Args:
+        schedule (callable): From the epochs since the last start.
+        starts (list of float): In rising order; none: it never does.
+
+    """
+    def anew(epoch):
+        return schedule(epoch - max(
+            (start for start in starts if epoch >= start - 1e-6), default=0))
+    return anew
+
+
+def length(args, starts=()):
+    """The epochs from one start to the next: the longest of them."""
+    ends = sorted({0., *starts, float(args.epoch)})
+    return max(b - a for a, b in zip(ends, ends[1:]))
+
+
+def from_options(args, starts=()):
+    """The schedule that the options of a script name.
+
+    Args:
+        args (argparse.Namespace): Options.
+        starts (list of float): Epochs at which it begins anew.
+
+    """
+    n_epochs = length(args, starts)
     schedule = {
         'constant': lambda: lambda epoch: args.lr,
         'steps': lambda: steps(
             args.lr, args.drops, getattr(args, 'drop_factor', .1)),
-        'linear': lambda: linear(args.lr, args.epoch),
-        'cosine': lambda: cosine(args.lr, args.epoch),
+        'linear': lambda: linear(args.lr, n_epochs),
+        'cosine': lambda: cosine(args.lr, n_epochs),
         'exponential': lambda: exponential(
-            args.lr, args.final_lr, args.epoch),
+            args.lr, args.final_lr, n_epochs),
     }[args.schedule]()
+    schedule = restarted(schedule, starts)
     if getattr(args, 'warmup', 0):
         schedule = warmed_up(schedule, args.warmup, args.warmup_lr)
     return schedule

@@ -2,10 +2,10 @@
 
 import argparse
 import collections
-import json
 import os
 
 from quantized_net import errors
+from quantized_net import experiments
 from quantized_net import files
 from quantized_net import methods
 from quantized_net import plots
@@ -69,8 +69,7 @@ def _sweep(args, train, init):
         options = argparse.Namespace(**dict(
             vars(args), sparsity=sparsity, sweep=None))
         train(Stage(options, folder, None, init))
-        with open(os.path.join(folder, 'log')) as f:
-            last = json.load(f)[-1]
+        last = experiments.read_log(folder)[-1]
         points.append((last['zeros'], 1 - last['validation/main/accuracy']))
     plots.draw_sparsity(points, os.path.join(args.out, 'sparsity.png'))
     lines = ['zeros   validation error'] + [

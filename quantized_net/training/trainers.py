@@ -3,7 +3,6 @@
 import argparse
 import os
 
-from chainer import links as L
 from chainer import training
 from chainer.training import extensions
 import numpy
@@ -13,6 +12,7 @@ from quantized_net import errors
 from quantized_net import experiments
 from quantized_net import extensions as our_extensions
 from quantized_net import files
+from quantized_net import links
 from quantized_net import methods
 from quantized_net import weights
 from quantized_net.summary import summary
@@ -32,7 +32,8 @@ def classifier(stage, device, make):
         make (callable): From options to a network with initial weights.
 
     Returns:
-        ~chainer.links.Classifier: With a teacher where the options name one.
+        ~quantized_net.links.Classifier: With a teacher where the options
+        name one.
 
     """
     args, method = stage.args, methods.get(stage.args.method)
@@ -44,11 +45,11 @@ def classifier(stage, device, make):
         print(report, end='\n\n', flush=True)
     loss = method.loss_function(args)
     if args.teacher is None:
-        model = L.Classifier(network, loss)
+        model = links.Classifier(network, loss)
     else:
         model = distillation.Distiller(
             network, teacher(args, make), args.temperature,
-            args.distill_weight, loss)
+            args.distill_weight, loss, args.distill_mean)
     model.to_device(device)
     return model
 
@@ -137,7 +138,7 @@ def build(stage, updater, info):
                'validation/main/accuracy']
     if getattr(args, 'bn_eval', None) == 'both':
         entries.append('validation_batch/main/accuracy')
-    for extension in method.extensions(model, info.title):
+    for extension in method.extensions(model, info.title, args):
         trainer.extend(extension)
     if getattr(args, 'anneal', 0):
         trainer.extend(our_extensions.Annealing(
@@ -153,7 +154,7 @@ def build(stage, updater, info):
             kind + '.png', kind, info.title,
             comparison.curves(info.variant, kind, args.epoch)))
     trainer.extend(our_extensions.LearningRate(
-        schedules.from_options(args),
+        schedules.from_options(args, method.restarts(args)),
         'alpha' if hasattr(optimizer, 'alpha') else 'lr'))
     trainer.extend(our_extensions.RandomState())
     trainer.extend(our_extensions.Settings(info.settings))

@@ -10,6 +10,7 @@ from quantized_net.kernels import addition
 from quantized_net.kernels import batch_normalization as bn
 from quantized_net.kernels import clip
 from quantized_net.kernels import convolution as conv
+from quantized_net.kernels import fixed_point
 from quantized_net.kernels import momentum_sgd
 from quantized_net.kernels import native
 from quantized_net.kernels import pooling
@@ -33,6 +34,8 @@ FUNCTIONS = {
     'sign': (straight_through.sign, straight_through.sign_reference, 1, ()),
     'pass_inside': (straight_through.pass_inside,
                     straight_through.pass_inside_reference, 2, (.5,)),
+    'fixed_point': (fixed_point.to_multiples, fixed_point.reference, 1,
+                    (8., -5, 4, 12345)),
     'powers_of_two': (powers_of_two.to_powers_of_two,
                       powers_of_two.reference, 1, (2.,)),
     'ternary': (ternary.ternary, ternary.ternary_reference, 1,
@@ -167,7 +170,7 @@ def test_sizes_that_do_not_fit_go_nowhere():
     x = numpy.ones((2, 3, 4, 5), 'f')
     rows, c = x.reshape(-1, 5), numpy.ones(5, 'f')
     window = (2, 4, 3, 5, 3, 5, 1, 1, 1, 1, 0, 0)
-    sizes = conv._sizes((2, 4, 3, 5), (2, 6, 3, 5), conv.Geometry(
+    sizes = conv.sizes((2, 4, 3, 5), (2, 6, 3, 5), conv.Geometry(
         (1, 1), (1, 1), (0, 0), (1, 1), 1))
     images, y = x.reshape(2, 4, 3, 5), numpy.ones((2, 3, 5, 6), 'f')
     W = numpy.ones((6, 4, 1, 1), 'f')
@@ -178,6 +181,9 @@ def test_sizes_that_do_not_fit_go_nowhere():
             ('max_pooling', (window, x, x.copy(), x.astype('B'))),
             ('convolution', (sizes, images, W, None, y)),
             ('convolution_gradient_W', (sizes, images, y, W)),
+            ('convolve_codes', (sizes, images, W, None, y, 1., 1.)),
+            ('convolve_codes', (
+                sizes, images, W, numpy.ones(6, 'f'), y, 1., 0.)),
             ('sign_product', (rows, rows[:5], numpy.ones((24, 5), 'f'), 24,
                               5, 5))):
         assert native.call(name, *args), name

@@ -1,0 +1,31 @@
+"""Takes the modules that need no Chainer out of ../quantized_net."""
+
+import pathlib
+import re
+import shutil
+
+import setuptools
+from setuptools.command import build_py
+
+SOURCES = pathlib.Path(__file__).resolve().parent.parent / 'quantized_net'
+TAKEN = 'errors.py', 'files.py', 'packing', 'inference'
+
+
+class BuildPy(build_py.build_py):
+
+    def run(self):
+        super().run()
+        to = pathlib.Path(self.build_lib) / 'quantized_net_runtime'
+        for name in TAKEN:
+            if (SOURCES / name).is_dir():
+                shutil.copytree(
+                    SOURCES / name, to / name, dirs_exist_ok=True,
+                    ignore=shutil.ignore_patterns('__pycache__'))
+            else:
+                shutil.copy(SOURCES / name, to / name)
+
+
+version = re.search("__version__ = '(.*)'",
+                    (SOURCES / '_version.py').read_text())
+assert version is not None
+setuptools.setup(version=version[1], cmdclass={'build_py': BuildPy})
