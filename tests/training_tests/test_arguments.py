@@ -1,5 +1,7 @@
 """Options: whose they are, what they need, what a resume agrees on."""
 
+import types
+
 import chainer
 import numpy
 import pytest
@@ -196,3 +198,14 @@ def test_a_teacher_has_its_own_relu(tmp_path):
         assert found.relu
         with chainer.using_config('train', False):
             assert (found(x).array == teacher(x).array).all()
+
+
+@pytest.mark.parametrize('name', sorted(train_cifar.NETWORKS))
+def test_networks_are_made_for_the_images(name):
+    args = parse(train_cifar, '--arch', name)
+    data = types.SimpleNamespace(
+        n_classes=7, train=[numpy.zeros((2, 1, 32, 32), numpy.uint8)])
+    network = train_cifar.make_network(args, data)
+    with chainer.using_config('train', False):
+        assert network(numpy.zeros((1, 1, 32, 32), 'f')).shape == (1, 7)
+    assert getattr(network, 'relu', True) == (name != 'binarynet')
