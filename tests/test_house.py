@@ -149,7 +149,8 @@ def test_reproduce_refuses_what_it_does_not_know(house):
 
 
 def test_no_module_but_its_own_names_a_method():
-    names = ('qnn', 'bnn', 'ttq', 'twn')
+    names = ('qnn', 'bnn', 'ttq', 'twn', 'bwn', 'binaryconnect', 'dorefa',
+             'lsq')
     files = [ROOT / 'train_mnist.py', ROOT / 'train_cifar.py',
              ROOT / 'reproduce.py',
              *(ROOT / 'quantized_net' / 'training').glob('*.py')]

@@ -76,14 +76,16 @@ def teacher(args, make):
         ~quantized_net.UserError: Where the file does not fit.
 
     """
-    options = argparse.Namespace(**vars(args))
+    # the method says whether there are ReLUs
+    options = argparse.Namespace(**dict(vars(args), method='float'))
     path = os.path.join(os.path.dirname(args.teacher), 'args.json')
     state = numpy.random.get_state()
     try:
         if os.path.exists(path):
             its = experiments.read_args(os.path.dirname(args.teacher))
             vars(options).update({name: its[name] for name in (
-                'network', 'unit', 'hidden_layers') if name in its})
+                'method', 'network', 'unit', 'hidden_layers')
+                if name in its})
         network = make(options)
     except (KeyError, OSError, TypeError, ValueError) as e:
         raise errors.UserError(
