@@ -52,7 +52,12 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
             return functions.convolution_2d(
                 x, self.quantized_W, self.b, self.stride, self.pad,
                 residual=residual, dilate=self.dilate, groups=self.groups)
-        y = functions.convolution_2d_with_quantized_backward(
-            x, self.quantized_W, self.b, self.gradient_quantizer,
-            self.stride, self.pad, self.dilate, self.groups)
+        if self.quantizes_operands:
+            y = functions.convolution_2d_with_quantized_backward(
+                x, self.quantized_W, self.b, self.gradient_quantizer,
+                self.stride, self.pad, self.dilate, self.groups)
+        else:  # the gradient of the residual stays as it is
+            y = self.quantize_output_gradient(functions.convolution_2d(
+                x, self.quantized_W, self.b, self.stride, self.pad,
+                dilate=self.dilate, groups=self.groups))
         return y if residual is None else y + residual

@@ -34,7 +34,8 @@ class QuantizedLayer(chainer.Chain):
             Quantizes the input.
         gradient_quantizer (~quantized_net.quantizers.Quantizer or None):
             Quantizes the operands of the backward pass
-            (:mod:`quantized_net.functions.quantized_backward`).
+            (:mod:`quantized_net.functions.quantized_backward`), or, where
+            it is an identity, the gradient at the output.
 
     With all three ``None`` it is the ordinary layer.
 
@@ -94,6 +95,18 @@ class QuantizedLayer(chainer.Chain):
         if not isinstance(self.weight_quantizer, quantizers.Quantizer):
             return self.weight_quantizer(self.W)
         return self.weight_quantizer.soften(self.W)
+
+    @property
+    def quantizes_operands(self):
+        """Whether the backward pass sees quantized operands."""
+        return self.gradient_quantizer is not None and not getattr(
+            self.gradient_quantizer, 'is_identity', False)
+
+    def quantize_output_gradient(self, y):
+        """The output, whose gradient an identity may quantize."""
+        if self.gradient_quantizer is None or self.quantizes_operands:
+            return y
+        return self.gradient_quantizer(y)
 
     def quantize_input(self, x):
         """The input as the forward uses it."""

@@ -53,12 +53,14 @@ class QuantizedLinear(L.Linear, quantized_layer.QuantizedLayer):
                 utils.size_of_shape(x.shape[n_batch_axes:]))
         self._prepare_quantizers(x)
         x = self.quantize_input(x)
-        if self.gradient_quantizer is None:
+        if not self.quantizes_operands:
             if self.weight_kind == 'binary':
-                return functions.binary_linear(
+                y = functions.binary_linear(
                     x, self.quantized_W, self.b, n_batch_axes,
                     self.input_kind == 'binary')
-            return F.linear(x, self.quantized_W, self.b, n_batch_axes)
+            else:
+                y = F.linear(x, self.quantized_W, self.b, n_batch_axes)
+            return self.quantize_output_gradient(y)
         batch_shape = x.shape[:n_batch_axes]
         x = x.reshape(utils.size_of_shape(batch_shape), -1)
         y = functions.linear_with_quantized_backward(

@@ -159,3 +159,9 @@ def first_layer(model):
     """The path of the first layer with a weight."""
     return next(path for path, link in traversal.links_in_order(model)
                 if hasattr(link, 'W'))
+
+
+def last_layer(model):
+    """The path of the last layer with a weight."""
+    return [path for path, link in traversal.links_in_order(model)
+            if hasattr(link, 'W')][-1]

@@ -37,6 +37,10 @@ class Quantizer(chainer.Link):
             quantized but softened in training
             (:func:`quantized_net.functions.soften`);
             :class:`quantized_net.extensions.Annealing` sets it.
+        is_identity (bool): Whether it leaves values as they are and
+            quantizes their gradient: a layer that has it as
+            ``gradient_quantizer`` puts it behind its output, and keeps its
+            fast kernels.
         initialized (bool): Whether :meth:`initialize_from` has done its
             work, or has none to do.
 
@@ -46,6 +50,7 @@ class Quantizer(chainer.Link):
     kind = 'codebook'
     name: str | None = None
     inverse_slope = 0.
+    is_identity = False
     initialized = True
 
     def __init_subclass__(cls, **kwargs):
@@ -215,6 +220,7 @@ class Quantizer(chainer.Link):
     def _nearest_codes(self, W, codebook):
         """Codes into a codebook of sorted values, every quantized one."""
         self._check_finite(W)
+        codebook = as_codebook(codebook)
         xp = backend.get_array_module(W)
         with chainer.no_backprop_mode():
             quantized = self(W).array

@@ -10,8 +10,9 @@ from quantized_net import optimizers
 
 # a network of each script with each of its methods
 NAMES = [
-    'mlp float', 'mlp bnn', 'mlp qnn', 'convnet float', 'convnet ttq',
-    'convnet twn', 'resnet20 float', 'resnet20 ttq', 'resnet20 twn']
+    'mlp float', 'mlp bnn', 'mlp qnn', 'mlp binaryconnect', 'convnet float',
+    'convnet ttq', 'convnet twn', 'convnet bwn', 'mlp dorefa', 'mlp lsq',
+    'resnet20 float', 'resnet20 ttq', 'resnet20 twn']
 
 
 class Case(object):
