@@ -140,7 +140,7 @@ def read(path, limit=LIMIT):
             if size > limit:
                 raise UserError('%s has %d bytes; at most %d are read' % (
                     path, size, limit))
-            content = f.read(limit + 1)
+            content = f.read(size)
     except OSError as e:
         raise UserError('%s can not be read (%s)' % (path, e.strerror))
     return read_content(path, content)

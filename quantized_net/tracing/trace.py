@@ -199,7 +199,8 @@ def _trace(model, input_shape, n, ternary):
         except Exception as e:  # of anybody's forward
             raise errors.UserError(
                 'the model does not take images of the shape %s: %s' % (
-                    input_shape, (str(e) or type(e).__name__).strip()))
+                    input_shape,
+                    ' '.join(str(e).split()) or type(e).__name__))
     if not isinstance(y, chainer.Variable):
         raise errors.UserError(
             'the model returns %s, not a Variable' % type(y).__name__)
