@@ -21,9 +21,14 @@ from quantized_net.training import trainers
 
 N_VALIDATION = 5000  # of the 50,000; of the digits a tenth
 
+
+def _make_resnet(depth, n_classes, n_channels, size):
+    return models.ResNetCIFAR(depth, n_classes, n_channels)
+
+
 RESNETS = {
     'resnet%d' % depth: arguments.Network(
-        functools.partial(models.ResNetCIFAR, depth), 'ttq', 160)
+        functools.partial(_make_resnet, depth), 'ttq', 160)
     for depth in (20, 32, 44, 56)}
 NETWORKS = {
     **RESNETS,
@@ -116,7 +121,7 @@ def make_iterators(args, data):
 
 def make_network(args, data):
     return NETWORKS[args.network].make(
-        data.n_classes, data.train[0].shape[1])
+        data.n_classes, *data.train[0].shape[1:3])
 
 
 def make_optimizer(args):
