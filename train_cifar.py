@@ -27,6 +27,11 @@ def plain(make):
     return lambda args, n_out, n_in, size: make(n_out, n_in)
 
 
+def sized(make):
+    """One of the size of the images, too."""
+    return lambda args, n_out, n_in, size: make(n_out, n_in, size)
+
+
 RESNETS = {
     'resnet%d' % depth: arguments.Network(
         plain(functools.partial(models.ResNetCIFAR, depth)), 'ttq', 160)
@@ -37,9 +42,9 @@ NETWORKS = {
         lambda args, n_out, n_in, size: models.BinaryNet(
             n_out, n_in, methods.get(args.method).relu, size), 'bnn', 500),
     'gupta-cnn': arguments.Network(
-        plain(models.GuptaCifarCNN), 'fixed_point', 120),
+        sized(models.GuptaCifarCNN), 'fixed_point', 120),
     **{'polino-' + name: arguments.Network(
-        plain(functools.partial(models.PolinoCIFAR, name)), 'buckets', 200)
+        sized(functools.partial(models.PolinoCIFAR, name)), 'buckets', 200)
        for name in models.PolinoCIFAR.SHAPES}}
 
 OPTIMIZERS = {
