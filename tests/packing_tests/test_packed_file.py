@@ -43,7 +43,8 @@ NO_INTO = {'convnet_lsq': 'round_to_steps high=.* here it is',
 
 
 @pytest.mark.parametrize('name,fold', [
-    (name, True) for name in packed_models.CASES] + [
+    (name, True) for name in packed_models.CASES
+    if name not in ('vgg7_twn', 'gupta_dnn', 'lenet_float')] + [  # as others
         (name, False) for name in KEPT])
 def test_there_and_back(name, fold, tmp_path):
     model, shape = packed_models.build(name)
