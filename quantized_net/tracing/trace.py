@@ -18,7 +18,8 @@ from quantized_net.links import quantized_layer
 from quantized_net.packing import network
 from quantized_net.packing import operations
 from quantized_net.packing import tensors
-from quantized_net.tracing import rules
+from quantized_net.tracing import call
+from quantized_net.tracing import rules  # noqa: F401  (registers them)
 
 
 class Constant(object):
@@ -219,7 +220,7 @@ def _trace(model, input_shape, n, ternary):
             values[id(v)] if id(v) in values else tracer.constant(data, v)
             for v, data in zip(node.inputs, in_data)]
         outputs = [reference() for reference in node.outputs]
-        found = rules.apply(tracer, node, operands, in_data, outputs)
+        found = call.apply(tracer, node, operands, in_data, outputs)
         values.update((id(v), value) for v, value in zip(outputs, found))
     if id(y.node) not in values or not tracer.steps:
         raise errors.UserError(
