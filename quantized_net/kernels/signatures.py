@@ -53,7 +53,8 @@ _ARGUMENTS = {
     + [_FLOAT] * 3 + [_FLAG],
     'add': [_writes('n'), _reads('n'), 'n'],
     'clip': [_writes('n'), 'n', _FLOAT, _FLOAT],
-    'powers_of_two': [_reads('n'), _writes('n'), 'n', _FLOAT],
+    'powers_of_two': [
+        _reads('n'), _writes('n'), 'n', _FLOAT, _FLOAT],
     'sign': [_reads('n'), _writes('n'), 'n'],
     'fixed_point': [_reads('n'), _writes('n'), 'n'] + [_FLOAT] * 4
     + [_reads(of='Q'), _FLAG],

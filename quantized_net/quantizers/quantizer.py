@@ -239,6 +239,7 @@ class Quantizer(chainer.Link):
     def _nearest_codes(self, W, codebook):
         """Codes into a codebook of sorted values, every quantized one."""
         self._check_finite(W)
+        codebook = as_codebook(codebook)
         xp = backend.get_array_module(W)
         with chainer.no_backprop_mode():
             quantized = self(W).array

@@ -205,7 +205,7 @@ def test_probabilities(predictor):
 def test_pixels_and_other_numbers(predictor):
     x = numpy.random.RandomState(0).randint(
         0, 256, (3,) + predictor.input_shape)
-    expected = predictor((x / numpy.float32(255)).astype('f'))
+    expected = predictor(x.astype('f') * numpy.float32(1 / 255))
     numpy.testing.assert_array_equal(
         predictor(x.astype(numpy.uint8)), expected)
     with pytest.raises(quantized_net.UserError, match='int64'):
