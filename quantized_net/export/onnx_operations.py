@@ -104,6 +104,25 @@ def _round_to_steps(graph, x, attributes, roles, weights, shapes, out):
                  weights, shapes, out)
 
 
+def _round_to_parts(graph, x, attributes, roles, weights, shapes, out):
+    n = _f(graph, attributes['n'])
+    y = graph.node('Clip', x + [_f(graph, 0), _f(graph, 1)])
+    y = graph.node('Round', [graph.node('Mul', [y, n])])
+    return graph.node('Div', [y, n])
+
+
+def _round_to_fixed_point(graph, x, attributes, roles, weights, shapes, out):
+    node = graph.node
+    il, fl = attributes['il'], attributes['fl']
+    half = 2. ** (il + fl - 1)
+    x = node('Clip', [node('Mul', x + [_f(graph, 2. ** fl)]),
+                      _f(graph, -half), _f(graph, half - 1)])
+    y = node('Round', [x])
+    is_half = node('Equal', [node('Sub', [y, x]), _f(graph, .5)])
+    y = node('Where', [is_half, node('Sub', [y, _f(graph, 1)]), y])
+    return node('Mul', [y, _f(graph, 2. ** -fl)])
+
+
 def _round_to_powers(graph, x, attributes, roles, weights, shapes, out):
     # The logarithm is a guess, which may be one too low or too high; the
     # quotient by a power of two is exact and says so.
@@ -205,6 +224,8 @@ FORMS = {
     'sigmoid': _plain('Sigmoid'), 'tanh': _plain('Tanh'),
     'hard_sigmoid': _plain('HardSigmoid', alpha=.2, beta=.5),
     'sign': _sign, 'round_to_steps': _round_to_steps,
+    'round_to_parts': _round_to_parts,
+    'round_to_fixed_point': _round_to_fixed_point,
     'round_to_powers': _round_to_powers, 'add': _plain('Add'),
     'multiply': _plain('Mul'), 'add_constant': _with_constant('Add'),
     'multiply_constant': _with_constant('Mul'),

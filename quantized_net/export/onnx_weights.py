@@ -10,6 +10,8 @@ value of each code::
 onnxruntime does not fold it and runs it at each call.
 """
 
+import math
+
 import numpy
 
 from quantized_net import packing
@@ -49,7 +51,7 @@ class Weights(object):
 
     def _add(self, name, tensor):
         if isinstance(tensor, tensors.FloatTensor) or self._float_weights or (
-                tensor.codebook.run is not None):
+                not _has_whole_rows(tensor)):
             return self._graph.array(
                 numpy.ascontiguousarray(tensor.values), name)
         codebook = tensor.codebook
@@ -105,6 +107,13 @@ class Weights(object):
 
     def _ints(self, values):
         return self._graph.array(numpy.array(values, numpy.int64))
+
+
+def _has_whole_rows(tensor):
+    """Whether the rows of a codebook are of as many codes each."""
+    run = tensor.codebook.run
+    return run is None or run * len(tensor.codebook.values) == (
+        math.prod(tensor.shape))
 
 
 def _rule(codebook):

@@ -15,9 +15,14 @@ from quantized_net.training import snapshot
 
 _MNIST = {
     'mlp': (lambda args: models.MLP(
-        args['unit'], 10, relu=methods.get(args['method']).relu), (784,)),
+        args['unit'], 10, relu=methods.get(args['method']).relu,
+        n_hidden=args.get('hidden_layers', 2)), (784,)),
     'convnet': (lambda args: models.ConvNet(), (1, 28, 28)),
+    'small-convnet': (
+        lambda args: models.ConvNet(n_channels=4), (1, 28, 28)),
     'lenet': (lambda args: models.LeNet(), (1, 28, 28)),
+    'dnn': (lambda args: models.GuptaDNN(), (784,)),
+    'cnn': (lambda args: models.GuptaCNN(), (1, 28, 28)),
 }
 
 _CIFAR_VALIDATION = 5000  # images, as train_cifar.py holds out
@@ -56,6 +61,12 @@ class Trained(object):
         if not self.args['script'].startswith('train_cifar'):
             return {'divisor': 255.}
         name = self.args['dataset']
+        inputs = self.args.get('inputs', 'mean')
+        if inputs == 'unit':
+            return {'divisor': 255.}
+        if inputs == 'signed':
+            return {'divisor': 127.5, 'mean': numpy.full(
+                self.input_shape[:1] + (1, 1), 127.5)}
         if data_dir is None and name != 'digits':
             return None
         images = datasets.load_images(name, data_dir).train[0]
@@ -111,6 +122,17 @@ def load(path):
     return Trained(model, shape, args, file)
 
 
+def _for_cifar(name, n_in, n_out):
+    """A network of train_cifar.py with initial weights, or ``None``."""
+    if name.startswith('resnet') and name[6:].isdigit():
+        return models.ResNetCIFAR(int(name[6:]), n_out, n_in)
+    if name == 'gupta-cnn':
+        return models.GuptaCifarCNN(n_out, n_in)
+    if name.startswith('polino-'):
+        return models.PolinoCIFAR(name.removeprefix('polino-'), n_out, n_in)
+    return None
+
+
 def _build(args, folder):
     """A network with initial weights, quantized, and its image's shape."""
     try:
@@ -120,13 +142,12 @@ def _build(args, folder):
             if name in _MNIST:
                 make, shape = _MNIST[name]
                 model = make(args)
-            elif name.startswith('resnet') and name[6:].isdigit():
-                digits = args['dataset'] == 'digits'
-                shape = (1, 28, 28) if digits else (3, 32, 32)
-                model = models.ResNetCIFAR(
-                    int(name[6:]), 100 if args['dataset'] == 'cifar100'
-                    else 10, shape[0])
             else:
+                data = args.get('dataset')
+                shape = (1, 28, 28) if data == 'digits' else (3, 32, 32)
+                model = _for_cifar(
+                    name, shape[0], 100 if data == 'cifar100' else 10)
+            if model is None:
                 raise errors.UserError(
                     '%s: the network %s is not known here; pack it in Python '
                     '(quantized_net.save_packed)' % (folder, name))
@@ -139,7 +160,9 @@ def _build(args, folder):
         method.quantize(model, argparse.Namespace(**options),
                         options.get('skip') or ())
         args['script'], args['dataset']
-    except (KeyError, TypeError, AttributeError) as e:
+    except errors.UserError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as e:
         raise errors.UserError(
             '%s/args.json is not of this version (%s)' % (folder, e))
     return model, shape

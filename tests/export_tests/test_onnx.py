@@ -113,6 +113,8 @@ OPERATIONS = [
     ('round_to_powers', {'lowest': -6, 'highest': -2}),
     ('round_to_powers', {'lowest': 1, 'highest': 1}),
     ('round_to_steps', {'step': .25, 'low': -1., 'high': .75}),
+    ('round_to_parts', {'n': 3}),
+    ('round_to_fixed_point', {'il': 2, 'fl': 3}),
     ('sign', {}), ('relu', {}), ('leaky_relu', {'slope': .3}),
     ('clip', {'low': -.5, 'high': .25}), ('sigmoid', {}), ('tanh', {}),
     ('hard_sigmoid', {}), ('add_constant', {'value': .3}),
@@ -127,7 +129,7 @@ def test_numbers_one_by_one(kind, attributes, tmp_path):
     export.export_onnx(tmp_path / 'net.onnx', net)
     expected = inference.Predictor(net)(x)
     y = by_onnxruntime(tmp_path / 'net.onnx', x)
-    if kind in ('round_to_powers', 'round_to_steps', 'sign', 'clip'):
+    if kind.startswith('round') or kind in ('sign', 'clip'):
         numpy.testing.assert_array_equal(y, expected)
     else:
         numpy.testing.assert_allclose(y, expected, 1e-5, 1e-6)
@@ -189,6 +191,8 @@ CODEBOOKS = {
     'bits14, odd': packing.Codebook.uniform(-.3, .0001, 9000),
     'rows': packing.Codebook.table(
         numpy.arange(21, dtype='f').reshape(7, 3)),
+    'whole runs': packing.Codebook.table(
+        numpy.arange(39, dtype='f').reshape(13, 3), run=7),
     'runs': packing.Codebook.table(
         numpy.arange(9, dtype='f').reshape(3, 3), run=31),
 }
