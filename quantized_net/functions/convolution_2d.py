@@ -105,9 +105,9 @@ def convolution_2d(x, W, b=None, stride=1, pad=0, cover_all=False,
             whole numbers then, and exact on every device
             (:func:`quantized_net.kernels.codes.convolve` has the formula):
             on the CPU signs are packed into bits and counted, other codes
-            into bytes and multiplied.  Values that are not what the grids
-            say, NaN among them, are multiplied as Chainer does, on a GPU
-            perhaps to NaN.  The gradients are as without it.
+            into bytes and multiplied.  Weights that are not what the grids
+            say, and NaN, are multiplied as they are.  The gradients are as
+            without it.
 
     Returns:
         ~chainer.Variable: Output, shape (N, O, H', W').

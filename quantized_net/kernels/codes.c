@@ -118,8 +118,7 @@ static CLONES int find_codes(
     }
     for (size_t i = 0; i < n; ++i) {
         float code = (W[i] * inverse + rounder) - rounder;
-        int fits = (code * step == W[i]) & (code >= -128.f)
-            & (code <= 127.f);
+        int fits = is_code(code, step, W[i]);
         int32_t whole = (int32_t)where(fits, code);
         int32_t magnitude = whole < 0 ? -whole : whole;
         magnitude = fits ? magnitude : 999;

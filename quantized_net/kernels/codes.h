@@ -36,6 +36,16 @@ struct code_level {
     int (*pack_bytes)(const float *x, size_t n, float step, uint8_t *to);
 };
 
+/* Whether a value is a multiple of a step that fits a byte, but for the
+   rounding of the two: 7 / 15 need not be 7 times 1 / 15. */
+static inline int is_code(float code, float step, float value)
+{
+    float off = code * step - value;
+    float allowed = (value < 0 ? -value : value) * 0x1p-22f;
+    return (off <= allowed) & (off >= -allowed) & (code >= -128)
+        & (code <= 127);
+}
+
 /* That of the level in use, and of what else this processor has. */
 struct code_level quantized_net_code_level(void);
 

@@ -123,8 +123,10 @@ def are_codes(x, W, grids):
 
 def _is_on(a, grid):
     codes = a / a.dtype.type(grid.step)
-    return bool((abs(codes) <= grid.largest).all()  # which NaN is not
-                and (numpy.rint(codes) == codes).all())
+    near = 4 * numpy.finfo(a.dtype).eps
+    # which NaN and infinity are not
+    return bool((abs(codes) <= grid.largest * (1 + near)).all() and (
+        abs(numpy.rint(codes) - codes) <= abs(codes) * near).all())
 
 
 def reference(x, W, grids, product):
@@ -137,7 +139,8 @@ def reference(x, W, grids, product):
 
     Returns:
         :ref:`ndarray`: What it gives, of the dtype of ``x``; its axis 1 is
-        axis 0 of W.  A filter of others than two values and zero is NaN.
+        axis 0 of W.  A filter of others than two values and zero is
+        multiplied as it is.
 
     """
     xp = backend.get_array_module(x)
@@ -153,9 +156,9 @@ def reference(x, W, grids, product):
     flat = W.reshape(len(W), -1)
     is_high, is_low = flat == high, (flat == low) & (low != high)
     fits = (is_high | is_low | (flat == 0)).all(axis=1, keepdims=True)
-    high = xp.where(fits, high, numpy.nan).astype(dtype)
-    of_high, of_low = [
-        part.astype(dtype).reshape(W.shape) for part in (is_high, is_low)]
+    # what does not fit is a product of its own values
+    of_high = xp.where(fits, is_high, flat).astype(dtype).reshape(W.shape)
+    of_low = (is_low & fits).astype(dtype).reshape(W.shape)
     n_terms = x_grid.largest * flat.shape[1]
     shift = 1 << (2 * n_terms).bit_length()
     if shift * n_terms < _LARGEST:
@@ -164,18 +167,22 @@ def reference(x, W, grids, product):
         sum_low = xp.rint(both / one(shift))
         sum_high = both - sum_low * one(shift)
     else:
-        sum_high, sum_low = [product(x_codes, w) for w in (of_high, of_low)]
+        both = sum_high = product(x_codes, of_high)
+        sum_low = product(x_codes, of_low)
     shape = (-1,) + (1,) * (sum_high.ndim - 2)
-    high, low = [a.astype(dtype).reshape(shape) * one(x_grid.step)
-                 for a in (high, low)]
+    fits, high, low = [a.reshape(shape) for a in (fits, high, low)]
+    step = one(x_grid.step)
+    high, low = [a.astype(dtype) * step for a in (high, low)]
     y = xp.where(low == -high, high * (sum_high - sum_low),
                  high * sum_high + low * sum_low)
-    return y.astype(x.dtype, copy=False)
+    return xp.where(fits, y, both * step).astype(x.dtype, copy=False)
 
 
 def _codes(a, grid, dtype):
     a = a.astype(dtype, copy=False)
-    return a if grid.step == 1 else a / dtype.type(grid.step)
+    if grid.step == 1:
+        return a
+    return backend.get_array_module(a).rint(a / dtype.type(grid.step))
 
 
 def _two_values(W):

@@ -38,8 +38,7 @@ INLINE int pack_some_bytes(
     uint32_t others = 0;
     for (size_t i = 0; i < n; ++i) {
         float code = (x[i] * inverse + rounder) - rounder;
-        uint32_t fits = (code * step == x[i]) & (code >= -128.f)
-            & (code <= 127.f);
+        uint32_t fits = is_code(code, step, x[i]);
         code = where((int)fits, code);
         others |= !fits;
         to[i] = (uint8_t)((int32_t)code + 128);

@@ -51,6 +51,12 @@ class DoReFa(_Bits):
         """What its values are multiples of; ``None`` for one bit."""
         return None if self.bits == 1 else 1 / (2 ** self.bits - 1)
 
+    @property
+    def grid(self):
+        if self.kind != 'uniform':
+            return None
+        return functions.Grid(self.step, 2 ** self.bits - 1)
+
     def forward(self, W):
         return functions.dorefa_weight(W, self.bits)
 
@@ -100,6 +106,12 @@ class DoReFaActivation(_Bits):
     def __init__(self, bits=2):
         super(DoReFaActivation, self).__init__(bits)
         self.step = 1 / (2 ** bits - 1)
+
+    @property
+    def grid(self):
+        if self.kind != 'uniform':
+            return None
+        return functions.Grid(self.step, 2 ** self.bits - 1)
 
     def forward(self, x):
         return functions.dorefa_activation(x, self.bits)

@@ -61,6 +61,12 @@ class FixedPoint(quantizer.Quantizer):
         yield 'rounding', self.rounding
         yield 'error', self.error
 
+    @property
+    def grid(self):
+        if self.kind != 'uniform':  # a subclass with values of its own
+            return None
+        return functions.Grid(self.step, 2 ** (self.bits - 1))
+
     def draw(self, array):
         self._key = self._new_key()
 

@@ -81,12 +81,13 @@ class Quantizer(chainer.Link):
         """Quantizes.
 
         NaN is never hidden: it stays NaN where it is, on every device.  An
-        infinity becomes what the formula tends to.  So the values of binary,
-        uniform and power-of-two quantizers saturate, as a clip does: those
-        formulas are the same for all that lies beyond their range.  Where
-        there is no such limit, as of a ternary weight, whose scale or
-        threshold hangs on all weights, it becomes NaN.  :meth:`encode`
-        refuses both.
+        infinity becomes what the formula tends to.  So quantizers whose
+        levels are the same for all weights (the sign, those of the linear
+        and the log quantizer, and others) saturate, as a clip does: their
+        formulas are the same for all that lies beyond the range.  Where the
+        levels hang on the weights (a scale that is a mean, a threshold that
+        is a share of the largest) there is no such limit, and values become
+        NaN.  :meth:`encode` refuses both.
 
         Args:
             W (~chainer.Variable): Latent values, any shape.

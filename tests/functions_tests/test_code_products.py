@@ -121,6 +121,18 @@ def test_nan_comes_out(device, where, W_kind):
         assert not numpy.isnan(y[1:] if where == 0 else y[:, 1:]).any()
 
 
+def test_a_filter_of_more_values_is_multiplied_as_it_is(device):
+    x, _ = draw('signs', (2, 16, 5, 5))
+    W, _ = draw('ternary', (6, 16, 3, 3))
+    W[2] = numpy.random.uniform(-1, 1, W[2].shape)
+    y, z = [to_cpu(function(device.send(x), device.send(W), **options))
+            for function, options in ((F.convolution_2d, {}), (
+                functions.convolution_2d, {'grids': (SIGNS, None)}))]
+    numpy.testing.assert_allclose(z[:, 2], y[:, 2], 1e-5, 1e-5)
+    rest = [0, 1, 3, 4, 5]
+    numpy.testing.assert_array_equal(z[:, rest], y[:, rest])
+
+
 @pytest.mark.parametrize('n', [0, 1])
 def test_small_batches(device, n):
     x = device.send(numpy.ones((n, 3, 5, 5), 'f'))

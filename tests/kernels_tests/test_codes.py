@@ -26,6 +26,9 @@ def draw(rng, kind, shape):
     if kind in TERNARY:
         values = numpy.array((0,) + TERNARY[kind], 'f')
         return values[rng.randint(0, 3, shape)], None
+    if kind == 'fifteenths':  # as DoReFa has them, each rounded
+        return rng.randint(-15, 16, shape).astype('f') / numpy.float32(
+            15), codes.Grid(1 / 15, 15)
     bits = int(kind)
     half = 2 ** (bits - 1)
     values = rng.randint(-half, half, shape) / numpy.float32(half)
@@ -79,8 +82,8 @@ def cases(draw_from):
     out_size = tuple(
         (i + 2 * p - (k - 1) * d - 1) // s + 1 + pick(0, 0, 1)
         for i, p, k, d, s in zip(size, pad, kernel, dilate, stride))
-    x_kind = pick('signs', 'signs', '2', '4', '8')
-    W_kind = pick('signs', '2', '4', '8', *TERNARY)
+    x_kind = pick('signs', 'signs', '2', '4', '8', 'fifteenths')
+    W_kind = pick('signs', '2', '4', '8', 'fifteenths', *TERNARY)
     c_in, c_out = pick(1, 3, 8, 16, 31, 40), pick(1, 5, 16, 33)
     x, x_grid = draw(rng, x_kind, [pick(1, 2), groups * c_in] + size)
     W, W_grid = draw(rng, W_kind, (groups * c_out, c_in) + kernel)

@@ -254,7 +254,12 @@ def test_which_layers_have_whole_sums():
             (sign, lambda: None, None), (lambda: None, sign, None),
             (log, sign, None), (sign, log, None), (HalfSign, sign, None),
             (sign, HalfSign, None), (sign, lambda: linear(9), None),
-            (lambda: F.sign, sign, None), (sign, ttq, None)):
+            (lambda: F.sign, sign, None), (sign, ttq, None),
+            (lambda: quantizers.FixedPoint(2, 2), sign,
+             (signs, functions.Grid(.25, 8))),
+            (quantizers.DoReFa, quantizers.DoReFaActivation,
+             (functions.Grid(1 / 3, 3),) * 2),
+            (lambda: quantizers.DoReFa(1), sign, None)):
         for kind in KINDS:
             layer = make(kind, weight_quantizer=weight(),
                          input_quantizer=inputs())
