@@ -30,12 +30,15 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
                  pad=0, nobias=False, initialW=None, initial_bias=None,
                  weight_quantizer=None, input_quantizer=None,
                  gradient_quantizer=None, **kwargs):
-        with chainer.using_config('compute_mode', None):
+        quantizers = weight_quantizer, input_quantizer, gradient_quantizer
+        mode = chainer.config.compute_mode
+        if any(quantizer is not None for quantizer in quantizers):
+            mode = None
+        with chainer.using_config('compute_mode', mode):
             super(QuantizedConvolution2D, self).__init__(
                 in_channels, out_channels, ksize, stride, pad, nobias,
                 initialW, initial_bias, **kwargs)
-        self._set_quantizers(
-            weight_quantizer, input_quantizer, gradient_quantizer)
+        self._set_quantizers(*quantizers)
 
     def forward(self, x, *, residual=None):
         """Applies the layer.
@@ -48,8 +51,11 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
             ~chainer.Variable: Output, shape (N, out_channels, H', W').
 
         """
-        x = chainer.as_variable(x).as_layout(None)
-        if self.W.array is None:
+        x = chainer.as_variable(x)
+        if not self.cudnn_fast:
+            x = x.as_layout(None)
+        assert x.layout == self.x_layout  # as Chainer
+        if self.W.raw_array is None:
             self._initialize_params(x.shape[1])
         self._prepare_quantizers(x)
         x = self.quantize_input(x)
@@ -57,7 +63,7 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
             return functions.convolution_2d(
                 x, self.quantized_W, self.b, self.stride, self.pad,
                 residual=residual, dilate=self.dilate, groups=self.groups,
-                grids=self.grids)
+                grids=self.grids, cudnn_fast=self.cudnn_fast)
         if self.quantizes_operands:
             y = functions.convolution_2d_with_quantized_backward(
                 x, self.quantized_W, self.b, self.gradient_quantizer,

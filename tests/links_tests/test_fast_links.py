@@ -236,15 +236,16 @@ def test_what_chainer_explains():
 def test_layouts_of_cudnn_are_chainers(in_channels, layout):
     errors = []
     with chainer.using_config('compute_mode', 'cudnn_fast'):
-        for module in (L, links):
-            link = module.Convolution2D(in_channels, 5, 3)
+        for make_link in (L.Convolution2D, links.Convolution2D,
+                          links.QuantizedConvolution2D):
+            link = make_link(in_channels, 5, 3)
             x = chainer.Variable(numpy.ones((2, 3, 6, 5), 'f'))
             # what a GPU is needed for: Chainer says so
             with pytest.raises((AssertionError, RuntimeError)) as e:
                 link(x.as_layout(layout))
             errors.append((e.type, link.W.raw_array is None))
             assert link.W.layout == memory_layouts.CUDNN_CHANNEL_LAST_W
-    assert errors[0] == errors[1]
+    assert errors[0] == errors[1] == errors[2]
 
 
 @pytest.mark.parametrize('layout', [None, memory_layouts.CUDNN_CHANNEL_LAST_X])

@@ -23,6 +23,8 @@ def main():
         import argparse
         argparse.ArgumentParser().parse_args(['--help'])
     print('some output')
+    if what == 'name':
+        print('caf\\xe9')
     if what == 'user':
         raise errors.UserError('the real error')
     if what == 'memory':
@@ -95,7 +97,7 @@ def test_variables_of_the_environment(script, name, value):
 
 
 def test_name_that_the_terminal_does_not_know(script):
-    assert shell(script, 'nothing', '', PYTHONIOENCODING='ascii')[0] == 0
+    assert shell(script, 'name', '', PYTHONIOENCODING='ascii') == (0, '')
 
 
 @pytest.fixture
