@@ -6,31 +6,52 @@ import _bootstrap  # noqa: F401  (first: finds the environment)
 import functools
 
 import quantized_net  # before chainer, which it makes run
-from chainer import training
-
 from quantized_net import datasets
+from quantized_net import methods
 from quantized_net import models
 from quantized_net import optimizers
 from quantized_net.training import arguments
 from quantized_net.training import device as devices
 from quantized_net.training import info
 from quantized_net.training import options
+from quantized_net.training import parallel
 from quantized_net.training import run
 from quantized_net.training import stages
 from quantized_net.training import trainers
 
 N_VALIDATION = 5000  # of the 50,000; of the digits a tenth
 
+
+def plain(make):
+    """A network of the numbers of classes and of channels alone."""
+    return lambda args, n_out, n_in, size: make(n_out, n_in)
+
+
+def sized(make):
+    """One of the size of the images, too."""
+    return lambda args, n_out, n_in, size: make(n_out, n_in, size)
+
+
 RESNETS = {
     'resnet%d' % depth: arguments.Network(
-        functools.partial(models.ResNetCIFAR, depth), 'ttq', 160)
+        plain(functools.partial(models.ResNetCIFAR, depth)), 'ttq', 160)
     for depth in (20, 32, 44, 56)}
 NETWORKS = {
     **RESNETS,
-    'gupta-cnn': arguments.Network(models.GuptaCifarCNN, 'fixed_point', 120),
+    'binarynet': arguments.Network(
+        lambda args, n_out, n_in, size: models.BinaryNet(
+            n_out, n_in, methods.get(args.method).relu, size), 'bnn', 500),
+    'gupta-cnn': arguments.Network(
+        sized(models.GuptaCifarCNN), 'fixed_point', 120),
     **{'polino-' + name: arguments.Network(
-        functools.partial(models.PolinoCIFAR, name), 'buckets', 200)
+        sized(functools.partial(models.PolinoCIFAR, name)), 'buckets', 200)
        for name in models.PolinoCIFAR.SHAPES}}
+
+OPTIMIZERS = {
+    'momentum': lambda args: momentum_sgd(args),
+    'adam': lambda args: optimizers.Adam(alpha=args.lr),
+    'shift-adamax': lambda args: optimizers.ShiftAdaMax(args.lr),
+}
 
 # From pixels to inputs: what is subtracted, in the authors' code of TTQ the
 # mean of the pixel and one more, and the divisor.
@@ -63,6 +84,13 @@ def make_parser(argv=None):
         '--no-augmentation', action='store_true',
         help='images as they are, neither cropped nor mirrored')
     parser.add_argument(
+        '--optimizer', choices=tuple(OPTIMIZERS), default='momentum',
+        help='SGD with --momentum; Adam; shift-based AdaMax '
+        '(arXiv:1602.02830) (default: %(default)s)')
+    for dest in ('momentum', 'nesterov', 'weight_decay'):
+        parser.needs(dest, lambda args: args.optimizer == 'momentum',
+                     'without --optimizer momentum')
+    parser.add_argument(
         '--momentum', type=options.fraction, default=0.9,
         help='default: %(default)s')
     parser.add_argument(
@@ -84,15 +112,14 @@ def make_parser(argv=None):
 def main():
     parser = make_parser()
     args = parser.parse()
-    device = devices.get(args.gpu, args.device)
-    run.make_out(args.out)
-    data = datasets.load_images(args.dataset, args.data_dir)
-    trainers.check(args, lambda args: make_network(args, data))
+    ranks, device, data = trainers.begin(
+        args, lambda: datasets.load_images(args.dataset, args.data_dir),
+        make_network)
     stages.run(args, parser.for_float(args),
-               lambda stage: train_network(stage, data, device))
+               lambda stage: train_network(stage, data, device, ranks), ranks)
 
 
-def make_iterators(args, data, device):
+def make_iterators(args, data, device, ranks):
     """Iterators over the training, validation and test images."""
     (images, labels), test = data.train, data.test
     validation = test
@@ -108,7 +135,8 @@ def make_iterators(args, data, device):
     # half of the images are mirrored, but for digits
     return [datasets.BatchIterator(
         images, labels, args.batchsize, pad=0 if args.no_augmentation else 4,
-        flip=data.name != 'digits' and not args.no_augmentation, **scaling)
+        flip=data.name != 'digits' and not args.no_augmentation,
+        rank=ranks.rank, ranks=ranks.size, **scaling)
     ] + [datasets.BatchIterator(
         x, t, 500, repeat=False, shuffle=False, **scaling)
         for x, t in (validation, test)]
@@ -116,10 +144,10 @@ def make_iterators(args, data, device):
 
 def make_network(args, data):
     return NETWORKS[args.network].make(
-        data.n_classes, data.train[0].shape[1])
+        args, data.n_classes, *data.train[0].shape[1:3])
 
 
-def make_optimizer(args):
+def momentum_sgd(args):
     """Momentum SGD; all W have weight decay, and the scales."""
     endings = ('/W',) if args.no_decay_of_scales else ('/W', '/Wp', '/Wn')
     return optimizers.MomentumSGD(
@@ -127,23 +155,24 @@ def make_optimizer(args):
         lambda name, param: name.endswith(endings), args.nesterov)
 
 
-def train_network(stage, data, device):
+def train_network(stage, data, device, ranks):
     """Trains a network and prints its tables."""
     args = stage.args
     about = info.RunInfo(
         args, 'train_cifar.py', data.name, device,
-        lambda argv: make_parser(argv).parse())
+        lambda argv: make_parser(argv).parse(), ranks)
     print(about.header, end='', flush=True)
 
     devices.seed(device, args.seed)
     train_iter, validation_iter, test_iter = make_iterators(
-        args, data, device)
+        args, data, device, ranks)
     model = trainers.classifier(
         stage, device, lambda args: make_network(args, data))
     trainer = trainers.build(
-        stage, training.updaters.StandardUpdater(
-            train_iter, make_optimizer(args).setup(model),
-            converter=datasets.to_device, device=device), about)
+        stage, parallel.updater(
+            ranks, args.seed, train_iter,
+            OPTIMIZERS[args.optimizer](args).setup(model), device,
+            converter=datasets.to_device), about)
     trainers.add_evaluator(trainer, validation_iter, 'validation', device,
                            converter=datasets.to_device)
     if args.validation:

@@ -5,7 +5,6 @@ import _bootstrap  # noqa: F401  (first: finds the environment)
 
 import quantized_net  # before chainer, which it makes run
 import chainer
-from chainer import training
 from chainer.training import extensions
 
 from quantized_net import datasets
@@ -18,6 +17,7 @@ from quantized_net.training import arguments
 from quantized_net.training import device as devices
 from quantized_net.training import info
 from quantized_net.training import options
+from quantized_net.training import parallel
 from quantized_net.training import run
 from quantized_net.training import stages
 from quantized_net.training import trainers
@@ -105,16 +105,16 @@ def make_network(args):
 def main():
     parser = make_parser()
     args = parser.parse()
-    device = devices.get(args.gpu, args.device)
-    run.make_out(args.out)
-    data = datasets.load(
-        args.dataset, args.data_dir, ndim=1 if args.network in FLAT else 3)
-    trainers.check(args, make_network)
+    ranks, device, data = trainers.begin(
+        args, lambda: datasets.load(
+            args.dataset, args.data_dir,
+            ndim=1 if args.network in FLAT else 3),
+        lambda args, data: make_network(args))
     stages.run(args, parser.for_float(args),
-               lambda stage: train_network(stage, data, device))
+               lambda stage: train_network(stage, data, device, ranks), ranks)
 
 
-def train_network(stage, data, device):
+def train_network(stage, data, device, ranks):
     """Trains a network and prints its tables."""
     args = stage.args
     train, test = data.train, data.test
@@ -128,7 +128,7 @@ def train_network(stage, data, device):
             % (args.batchsize, len(train)))
     about = info.RunInfo(
         args, 'train_mnist.py', data.name, device,
-        lambda argv: make_parser(argv).parse())
+        lambda argv: make_parser(argv).parse(), ranks)
     print(about.header, end='', flush=True)
 
     devices.seed(device, args.seed)
@@ -136,10 +136,12 @@ def train_network(stage, data, device):
     optimizer = OPTIMIZERS[args.optimizer](args).setup(model)
     if args.optimizer == 'sign':
         optimizer.add_hook(optimizer_hooks.GradientSign())
-    train_iter, converter = datasets.iterator(train, args.batchsize, device)
+    train_iter, converter = datasets.iterator(
+        train, args.batchsize, device, rank=ranks.rank, ranks=ranks.size)
     trainer = trainers.build(
-        stage, training.updaters.StandardUpdater(
-            train_iter, optimizer, converter, device), about)
+        stage, parallel.updater(
+            ranks, args.seed, train_iter, optimizer, device,
+            converter=converter), about)
 
     def evaluate_on(dataset, name, evaluator=extensions.Evaluator):
         iterator, converter = datasets.iterator(

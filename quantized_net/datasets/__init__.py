@@ -11,10 +11,14 @@ from quantized_net.datasets.registry import load
 from quantized_net.datasets.registry import load_images
 from quantized_net.datasets.registry import NAMES
 from quantized_net.datasets.registry import split_validation
+from quantized_net.datasets.image_batches import default_threads
+from quantized_net.datasets.image_batches import ImageIterator
+from quantized_net.datasets.image_folders import load as load_image_files
 from quantized_net.datasets.mnist import get_mnist
 
 __all__ = [
-    'BatchIterator', 'CIFAR_NAMES', 'NAMES', 'get_cifar10', 'get_cifar100',
-    'get_digits', 'get_mnist', 'iterator', 'load', 'load_images',
+    'BatchIterator', 'CIFAR_NAMES', 'ImageIterator', 'NAMES',
+    'default_threads', 'get_cifar10', 'get_cifar100', 'get_digits',
+    'get_mnist', 'iterator', 'load', 'load_image_files', 'load_images',
     'split_validation', 'to_device',
 ]

@@ -35,11 +35,15 @@ class BatchIterator(iterators.SerialIterator):
             size; 0 for none.
         flip (bool): Whether half of the images are mirrored, at random.
         device (~chainer.backend.Device or None): Where the batches are used.
+        rank, ranks (int): Which part of each batch to give, of how many: each
+            rank draws the indices, crops and flips of the whole batch, and
+            makes its own images alone.  The batch size is that of the whole.
 
     """
 
     def __init__(self, images, labels, batch_size, repeat=True, shuffle=None,
-                 mean=0., scale=255., pad=0, flip=False, device=None):
+                 mean=0., scale=255., pad=0, flip=False, device=None, rank=0,
+                 ranks=1):
         super(BatchIterator, self).__init__(
             numpy.arange(len(images)), batch_size, repeat, shuffle)
         self._device = device if fits(device, images) else None
@@ -49,10 +53,15 @@ class BatchIterator(iterators.SerialIterator):
         self._scale = numpy.float32(1 / scale)
         self._pad = pad
         self._flip = flip
+        self._rank, self._ranks = rank, ranks
         self._arrays = None  # where the batches are made, from the first on
 
+    def skip(self):
+        """Goes on by a batch without making it; returns its indices."""
+        return numpy.array(super(BatchIterator, self).__next__())
+
     def __next__(self):
-        indices = numpy.array(super(BatchIterator, self).__next__())
+        indices = self.skip()
         places = numpy.full((4, len(indices)), self._pad, numpy.int32)
         places[0] = indices
         if self._pad:
@@ -60,12 +69,14 @@ class BatchIterator(iterators.SerialIterator):
                 0, 2 * self._pad + 1, (2, len(indices)))
         places[3] = numpy.random.randint(0, 2, len(indices)) if (
             self._flip) else 0
+        places = places[:, part(len(indices), self._rank, self._ranks)]
         if self._arrays is None:
             self._arrays = self._lay_out()
         images, labels, mean = self._arrays
         form = crops.reference
         if self._device is not None:
-            form, places = crops.cuda_form, self._device.send(places)
+            form, places = crops.cuda_form, self._device.send(
+                numpy.ascontiguousarray(places))
         return form(images, labels, places, self._pad, mean, self._scale)
 
     next = __next__
@@ -100,6 +111,26 @@ class _FlatIterator(BatchIterator):
     next = __next__
 
 
+class _RankIterator(iterators.SerialIterator):
+
+    """Chainer's, of the part of each batch that is one rank's."""
+
+    def __init__(self, dataset, batch_size, rank=0, ranks=1, **options):
+        super(_RankIterator, self).__init__(dataset, batch_size, **options)
+        self._rank, self._ranks = rank, ranks
+
+    def __next__(self):
+        batch = super(_RankIterator, self).__next__()
+        return batch[part(len(batch), self._rank, self._ranks)]
+
+    next = __next__
+
+
+def part(n, rank, ranks):
+    """A rank's part of n examples (a slice)."""
+    return slice(n * rank // ranks, n * (rank + 1) // ranks)
+
+
 def iterator(dataset, batch_size, device, **options):
     """An iterator over pairs of an image and a label, and its converter.
 
@@ -110,7 +141,8 @@ def iterator(dataset, batch_size, device, **options):
         device (~chainer.backend.Device): Where the batches are used; a GPU
             has the whole data set where it fits, as in
             :class:`BatchIterator`.
-        options: ``repeat`` and ``shuffle``.
+        options: ``repeat``, ``shuffle``, and ``rank`` and ``ranks`` as
+            :class:`BatchIterator` has them.
 
     Returns:
         tuple: The iterator, and what makes arrays of its batches.
@@ -121,7 +153,7 @@ def iterator(dataset, batch_size, device, **options):
         if fits(device, images):
             return _FlatIterator(
                 images, labels, batch_size, device, **options), to_device
-    return iterators.SerialIterator(
+    return _RankIterator(
         dataset, batch_size, **options), chainer_dataset.concat_examples
 
 

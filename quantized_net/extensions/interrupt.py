@@ -2,10 +2,12 @@
 
 import signal
 import threading
+import time
 
 from chainer.training import extension
 
 from quantized_net import errors
+from quantized_net import ranks as ranks_module
 
 
 class Interrupt(extension.Extension):
@@ -18,6 +20,9 @@ class Interrupt(extension.Extension):
 
     Args:
         snapshot: The snapshot extension to call before stopping.
+        ranks (~quantized_net.ranks.Alone): Who trains: a signal to one rank
+            stops all.  Their launcher may pass one on that they have
+            already: what comes within a second is the same.
 
     Raises:
         ~quantized_net.errors.Interrupted: Out of ``trainer.run()``.
@@ -27,9 +32,11 @@ class Interrupt(extension.Extension):
     trigger = 1, 'iteration'
     priority = -1000  # after everything else of the iteration
 
-    def __init__(self, snapshot):
+    def __init__(self, snapshot, ranks=ranks_module.ALONE):
         self._snapshot = snapshot
+        self._ranks = ranks
         self._signal = None
+        self._received_at = 0.
         self._handlers = {}
 
     def initialize(self, trainer):
@@ -41,15 +48,24 @@ class Interrupt(extension.Extension):
                 signal.signal(number, self._receive) or signal.SIG_DFL)
 
     def _receive(self, number, frame):
+        if self._ranks.size > 1:
+            now = time.monotonic()
+            if self._signal is None:
+                self._received_at = now
+            if now < self._received_at + 1:
+                self._signal = number
+                return
         self._signal = number
         for n, handler in self._handlers.items():
             signal.signal(n, handler)
 
     def __call__(self, trainer):
-        if self._signal is not None:
+        rank = self._ranks.first(self._signal is not None)
+        if rank is not None:
             self._snapshot(trainer)
-            raise errors.Interrupted(
-                'stopped at iteration %d' % trainer.updater.iteration)
+            raise self._ranks.ending(errors.Interrupted(
+                'stopped%s at iteration %d' % (
+                    self._ranks.named(rank), trainer.updater.iteration)))
 
     def finalize(self):
         for number, handler in self._handlers.items():

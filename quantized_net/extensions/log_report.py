@@ -20,15 +20,15 @@ class LogReport(extensions.LogReport):
     """
 
     def _init_summary(self):
-        self._summary = _Means()
+        self._summary = Means()
 
 
-class _Means(chainer.DictSummary):
+class Means(chainer.DictSummary):
 
     """Means of values; those on a GPU wait for others."""
 
     def __init__(self):
-        super(_Means, self).__init__()
+        super(Means, self).__init__()
         self._waiting = {}  # type: dict
 
     def add(self, d):
@@ -40,19 +40,20 @@ class _Means(chainer.DictSummary):
                 self._waiting.setdefault(name, []).append(array)
             else:
                 rest[name] = value
-        super(_Means, self).add(rest)
+        super(Means, self).add(rest)
         if any(len(arrays) >= _INTERVAL for arrays in self._waiting.values()):
-            self._add_up()
+            self.add_up()
 
     def compute_mean(self):
-        self._add_up()
-        return super(_Means, self).compute_mean()
+        self.add_up()
+        return super(Means, self).compute_mean()
 
     def serialize(self, serializer):
-        self._add_up()
-        super(_Means, self).serialize(serializer)
+        self.add_up()
+        super(Means, self).serialize(serializer)
 
-    def _add_up(self):
+    def add_up(self):
+        """Adds up the values that wait."""
         waiting, self._waiting = self._waiting, {}
         for name, arrays in waiting.items():
             device = backend.get_device_from_array(arrays[0])

@@ -4,6 +4,7 @@ from chainer import backend
 from chainer.training import extension
 
 from quantized_net import errors
+from quantized_net import ranks as ranks_module
 
 
 class NaNGuard(extension.Extension):
@@ -17,6 +18,7 @@ class NaNGuard(extension.Extension):
     Args:
         key (str): The observation to look at.
         interval (int): Iterations between two looks on a GPU.
+        ranks (~quantized_net.ranks.Alone): Who trains: all stop for one.
 
     Raises:
         ~quantized_net.errors.TrainingFailed: Out of ``trainer.run()``.
@@ -26,9 +28,11 @@ class NaNGuard(extension.Extension):
     trigger = 1, 'iteration'
     priority = 500  # before the log and the snapshot
 
-    def __init__(self, key='main/loss', interval=100):
+    def __init__(self, key='main/loss', interval=100,
+                 ranks=ranks_module.ALONE):
         self._key = key
         self._interval = interval
+        self._ranks = ranks
         self._pending = []
 
     def __call__(self, trainer):
@@ -47,8 +51,10 @@ class NaNGuard(extension.Extension):
         pending, self._pending = self._pending, []
         losses = xp.stack([xp.asarray(loss) for _, loss in pending])
         bad = backend.CpuDevice().send(~xp.isfinite(losses))
-        if bad.any():
-            iteration = pending[int(bad.argmax())][0]
-            raise errors.TrainingFailed(
-                '%s is NaN or infinite at iteration %d; a lower learning '
-                'rate may help' % (self._key, iteration))
+        for (iteration, _), is_bad in zip(pending, bad):
+            rank = self._ranks.first(is_bad)
+            if rank is not None:
+                raise self._ranks.ending(errors.TrainingFailed(
+                    '%s is NaN or infinite%s at iteration %d; a lower '
+                    'learning rate may help' % (
+                        self._key, self._ranks.named(rank), iteration)))

@@ -22,6 +22,7 @@ class PlotCurves(extension.Extension):
 
     """
 
+    only_writes = True  # one rank alone calls it
     trigger = 1, 'epoch'
 
     def __init__(self, keys, filename, ylabel, title='', references=()):

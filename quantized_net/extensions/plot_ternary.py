@@ -31,6 +31,7 @@ class PlotTernary(extension.Extension):
 
     """
 
+    only_writes = True  # one rank alone calls it
     trigger = 1, 'epoch'
     priority = extension.PRIORITY_READER - 1  # LogReport has its row by then
 

@@ -20,17 +20,24 @@ class TableReport(extensions.PrintReport):
         entries (list of str): Keys of the log to print.
         header (str): Lines to write above the table in the file.
         filename (str): Name of the file.
+        controls (bool): Whether what looks like a terminal gets control
+            codes; not under mpiexec, some of which look so and are none.
 
     """
 
-    def __init__(self, entries, header='', filename='table.txt'):
+    only_writes = True  # one rank alone calls it
+
+    def __init__(self, entries, header='', filename='table.txt',
+                 controls=True):
         super(TableReport, self).__init__(entries, out=self)
         self._lines = [header, self._header]
         self._filename = filename
+        self._controls = controls
 
     def write(self, text):
         # what PrintReport writes comes through here
-        if text == '\033[J' and not sys.stdout.isatty():
+        if text == '\033[J' and not (
+                self._controls and sys.stdout.isatty()):
             return
         sys.stdout.write(text)
 

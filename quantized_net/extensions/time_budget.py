@@ -6,6 +6,7 @@ import time
 from chainer.training import extension
 
 from quantized_net import errors
+from quantized_net import ranks as ranks_module
 
 
 class TimeBudget(extension.Extension):
@@ -19,6 +20,8 @@ class TimeBudget(extension.Extension):
     Args:
         seconds (float): The limit.
         snapshot: The snapshot extension to call before stopping.
+        ranks (~quantized_net.ranks.Alone): Who trains: the first clock that
+            is up stops all.
 
     Raises:
         ~quantized_net.errors.Paused: Out of ``trainer.run()``.
@@ -28,8 +31,9 @@ class TimeBudget(extension.Extension):
     trigger = 1, 'iteration'
     priority = -900  # after everything of the iteration but Interrupt
 
-    def __init__(self, seconds, snapshot):
+    def __init__(self, seconds, snapshot, ranks=ranks_module.ALONE):
         self._seconds = seconds
+        self._ranks = ranks
         self._snapshot = snapshot
         self._longest = 0.
 
@@ -44,11 +48,13 @@ class TimeBudget(extension.Extension):
             self._longest = max(self._longest, now - self._epoch_start)
             self._epoch_start = now
             is_enough = left > self._longest
-        if is_enough or self._is_done(trainer):
+        rank = self._ranks.first(not is_enough)
+        if rank is None or self._is_done(trainer):
             return
         self._snapshot(trainer)
-        raise errors.Paused(
-            'the time is up at iteration %d' % trainer.updater.iteration)
+        raise self._ranks.ending(errors.Paused(
+            'the time is up%s at iteration %d' % (
+                self._ranks.named(rank), trainer.updater.iteration)))
 
     @staticmethod
     def _is_done(trainer):

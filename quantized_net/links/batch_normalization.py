@@ -1,5 +1,7 @@
 """BatchNormalization with the addition and the ReLU that follow it."""
 
+import typing
+
 import chainer
 from chainer import links as L
 from chainer.utils import argument
@@ -13,7 +15,14 @@ class BatchNormalization(L.BatchNormalization):
 
     The arguments of the constructor are Chainer's.
 
+    Attributes:
+        total (callable): Gives the sum of a float64 array over the processes
+            that train together; in training the statistics are then those of
+            all their batches.  ``None``, the default, for one process.
+
     """
+
+    total: typing.Any = None
 
     def forward(self, x, **kwargs):
         """Normalizes by the batch's statistics, or the running ones.
@@ -53,6 +62,10 @@ class BatchNormalization(L.BatchNormalization):
         # an extra forward does not count
         mean, var = (None, None) if chainer.config.in_recomputing else (
             self.avg_mean, self.avg_var)
+        if self.total is not None:
+            return functions.synchronized_batch_normalization(
+                x, gamma, beta, self.total, self.eps, mean, var, decay,
+                residual, relu)
         return functions.batch_normalization(
             x, gamma, beta, self.eps, mean, var, decay, self.axis, residual,
             relu)

@@ -5,14 +5,19 @@ import collections
 
 from quantized_net import errors
 from quantized_net import methods
+from quantized_net.training import distributed
 from quantized_net.training import options
 from quantized_net.training import schedules
 
 # A resumed run may have other values of these; of every other option it has
 # to have the same.
 _FREE = frozenset((
-    'autoload', 'data_dir', 'device', 'epoch', 'epoch_budget', 'frequency',
-    'gpu', 'init', 'out', 'pause_after', 'resume', 'sweep'))
+    'autoload', 'communicator', 'data_dir', 'device', 'epoch',
+    'epoch_budget', 'frequency', 'gpu', 'init', 'loader_threads', 'out',
+    'pause_after', 'recipe', 'resume', 'root', 'sweep', 'train', 'val'))
+
+# Older snapshots say nothing of these: at their defaults nothing is said.
+_SILENT = {'multi_node_bn': False}
 
 # What is evaluated beside the published figure changes no training.
 _EVALUATION = frozenset(('bn_eval', 'seed'))
@@ -147,6 +152,16 @@ class Parser(argparse.ArgumentParser):
             help='stop with a snapshot and status 75 when this time is '
             'nearly up; --autoload goes on')
         self.add_argument(
+            '--communicator', choices=distributed.COMMUNICATORS,
+            help='train in the processes that mpiexec starts, over this '
+            'communicator of ChainerMN: naive on the CPU, pure_nccl or flat '
+            'with a GPU for each process; --batchsize is that of all together')
+        self.add_argument(
+            '--multi-node-bn', action='store_true',
+            help='BatchNormalization over the images of all processes')
+        self.needs('multi_node_bn', lambda args: args.communicator is not None,
+                   'without --communicator')
+        self.add_argument(
             '--pause-after', type=options.positive_int, metavar='EPOCH',
             help='stop with a snapshot and status 75 after this epoch; '
             '--autoload goes on')
@@ -217,6 +232,12 @@ class Parser(argparse.ArgumentParser):
             '--anneal', type=options.share, default=0., metavar='SHARE',
             help='for this share of the epochs the weights become quantized '
             'little by little (default: 0: they are from the start)')
+        if self._method.starts_from_float:
+            group.add_argument(
+                '--scratch', action='store_true',
+                help='start from random weights, train no float network')
+            self.needs('scratch', lambda args: args.init is None,
+                       'with --init')
         if not self._method.starts_from_float:
             return
         group.add_argument(
@@ -347,7 +368,8 @@ def settings(args, script, dataset):
             args.method).restarts(args):
         free = free - {'epoch'}
     chosen = {name: value for name, value in sorted(vars(args).items())
-              if name not in free}
+              if name not in free and not (
+                  name in _SILENT and value == _SILENT[name])}
     # the method first: a message names the first that differs
     return {'method': args.method, 'script': script, **chosen,
             'dataset': dataset}

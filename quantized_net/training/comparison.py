@@ -10,6 +10,7 @@ _LABELS = (
     ('validation/main/accuracy', 'validation accuracy'),
     ('validation_batch/main/loss', 'loss on batch statistics'),
     ('validation_batch/main/accuracy', 'accuracy on batch statistics'),
+    ('validation/main/accuracy_5', 'validation top-5 accuracy'),
     ('test/main/accuracy', 'test accuracy'),
 )
 _ACCURACY = 'validation/main/accuracy'

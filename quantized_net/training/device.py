@@ -9,15 +9,40 @@ import numpy
 from quantized_net import errors
 
 
-def get(gpu=-1, specifier=None):
+def get(gpu=-1, specifier=None, local_rank=0):
     """Returns the device, ready to use.
 
     Args:
         gpu (int): Number of the GPU; negative means the CPU.
         specifier (str or None): Chainer's device specifier, instead.
+        local_rank (int): Of this process among those of the machine: each
+            takes a GPU of its own, from the named one on.
 
     Returns:
         chainer.backend.Device
+
+    Raises:
+        ~quantized_net.UserError: Where there is no such device.
+
+    """
+    gpu, option = check(gpu, specifier)
+    if gpu < 0:
+        return chainer.get_device('@numpy')
+    if local_rank:
+        gpu += local_rank
+        _check_gpu(gpu, '%s, process %d of this machine' % (
+            option, local_rank))
+    device = chainer.get_device('@cupy:%d' % gpu)
+    device.use()
+    return device
+
+
+def check(gpu=-1, specifier=None):
+    """Checks what names a device, and uses none.
+
+    Returns:
+        tuple: Number of the GPU, negative for the CPU; and the option as it
+        was given.
 
     Raises:
         ~quantized_net.UserError: Where there is no such device.
@@ -34,12 +59,9 @@ def get(gpu=-1, specifier=None):
             raise errors.UserError(
                 '%s: not a device; use -1 for the CPU, or 0 or "@cupy:0" for '
                 'the first GPU' % option)
-    if gpu < 0:
-        return chainer.get_device('@numpy')
-    _check_gpu(gpu, option)
-    device = chainer.get_device('@cupy:%d' % gpu)
-    device.use()
-    return device
+    if gpu >= 0:
+        _check_gpu(gpu, option)
+    return gpu, option
 
 
 def _check_gpu(gpu, option):

@@ -1,6 +1,7 @@
 """What is printed, compared and saved of a run."""
 
 from quantized_net import experiments
+from quantized_net import ranks as ranks_module
 from quantized_net.training import arguments
 from quantized_net.training import device as devices
 
@@ -16,6 +17,7 @@ class RunInfo(object):
         device (~chainer.backend.Device): Where it is trained.
         parse (callable): Reads a command line of the script; by it the
             experiments below results/ are compared.
+        ranks (~quantized_net.ranks.Alone): Who trains.
 
     Attributes:
         title (str): Of pictures and of the closing table.
@@ -26,7 +28,8 @@ class RunInfo(object):
 
     """
 
-    def __init__(self, args, script, dataset, device, parse):
+    def __init__(self, args, script, dataset, device, parse,
+                 ranks=ranks_module.ALONE):
         self.script = script
         self.dataset = dataset
         self.title = '%s, %s, %s, seed %d' % (
@@ -40,6 +43,8 @@ class RunInfo(object):
                   '# network: %s' % args.network,
                   '# method: %s' % args.method, '# data set: %s' % dataset,
                   '# seed: %d' % args.seed]
+        if ranks.title is not None:
+            lines.append('# processes: ' + ranks.title)
         self.header = '\n'.join(lines) + '\n\n'
         self.settings = arguments.settings(args, script, dataset)
         self.variant = experiments.matching(

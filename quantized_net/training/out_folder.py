@@ -46,9 +46,9 @@ def remove_leftovers(path):
     """Removes the half-written files of processes that are dead.
 
     These are the temporary files of :mod:`quantized_net.files` whose process
-    is no more, and the folders that Chainer's reports and snapshots are
-    written in, which say nothing of their process: the folder has to be
-    locked.
+    is no more, the folders that Chainer's reports and snapshots are written
+    in, which say nothing of their process, and those of ranks but the first:
+    the folder has to be locked.
 
     Args:
         path (str): Of the folder.
@@ -60,7 +60,9 @@ def remove_leftovers(path):
         # as tempfile.mkdtemp names them
         folder = re.fullmatch(
             r'(?:log|tmp(snapshot_iter_[0-9]+))[a-z0-9_]{8}', name)
-        if temporary and os.path.isfile(left):
+        if re.fullmatch(r'\.rank[0-9]{1,9}', name):
+            shutil.rmtree(left, ignore_errors=True)
+        elif temporary and os.path.isfile(left):
             if not _is_alive(int(temporary.group(1))):
                 os.remove(left)
         elif folder and os.path.isdir(left) and set(os.listdir(left)) <= {

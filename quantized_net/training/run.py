@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+import traceback
 
 import chainer
 import numpy
@@ -11,6 +12,7 @@ from quantized_net import _compat
 from quantized_net import errors
 from quantized_net import files
 from quantized_net.kernels import native
+from quantized_net.training import distributed
 from quantized_net.training import out_folder
 from quantized_net.training import snapshot
 from quantized_net.training import streams
@@ -50,10 +52,14 @@ def run(trainer):
     try:
         trainer.run(show_loop_exception_msg=False)
     except (errors.Interrupted, errors.Paused) as e:
+        if distributed.current().rank:
+            raise
         newest = snapshot.of_trainer(trainer)[0]
         raise type(e)(
             '%s; go on with the same command and --resume %s' % (e, newest))
     except errors.TrainingFailed as e:
+        if distributed.current().rank:
+            raise
         kept = snapshot.of_trainer(trainer)
         raise errors.TrainingFailed('%s; %s' % (
             e, 'the last good snapshot is %s' % kept[0] if kept
@@ -68,6 +74,9 @@ def script(main):
 
     Exit status: 0; 2 for bad input; 1 for a run that failed; 75 for one that
     stopped before its time was up; 130 after Ctrl-C.  Each error is one line.
+
+    Of several ranks the first speaks; an error of one rank alone ends all,
+    and is said by that one.
     """
     sys.excepthook = sys.__excepthook__  # in place of that of the imports
     streams.open_closed()
@@ -76,6 +85,7 @@ def script(main):
     sys.stderr = streams.Messages(sys.stderr)  # type: ignore[assignment]
     try:
         status, message = _call(main)
+        message = distributed.said(message)
         try:
             sys.stdout.flush()
         except streams.OutputFailed as e:
@@ -85,6 +95,7 @@ def script(main):
             sys.stderr.write('\n%s: %s\n' % (
                 os.path.basename(sys.argv[0]), ' '.join(message.split())))
         sys.stderr.flush()
+        distributed.end(status)
     finally:
         sys.stdout, sys.stderr = before
         streams.drop_unwritten()
@@ -95,8 +106,9 @@ def script(main):
 def _call(main):
     """Returns the exit status, and the line for the standard error."""
     try:
-        _check_environment()
-        main()
+        with distributed.one_speaks():
+            _check_environment()
+            main()
     except errors.UserError as e:
         return 2, 'error: %s' % e
     except errors.TrainingFailed as e:
@@ -105,7 +117,7 @@ def _call(main):
         return 1, 'failed: %s' % e
     except MemoryError as e:
         return 1, ('failed: out of memory (%s); a smaller network or batch '
-                   'needs less' % (e or 'no more is known'))
+                   'needs less' % (str(e) or 'no more is known'))
     except errors.Interrupted as e:
         return 130, str(e)
     except KeyboardInterrupt:
@@ -116,6 +128,11 @@ def _call(main):
         if e.code is None or isinstance(e.code, int):
             return e.code or 0, None
         return 1, str(e.code)
+    except Exception as e:
+        if distributed.current().size == 1:
+            raise
+        traceback.print_exc()
+        return 1, 'failed: %s: %s' % (type(e).__name__, e)
     return 0, None
 
 

@@ -13,6 +13,7 @@ import numpy
 from quantized_net import errors
 from quantized_net import files
 from quantized_net import npz
+from quantized_net import ranks as ranks_module
 from quantized_net.extensions import settings as settings_module
 from quantized_net.training import snapshot_check
 
@@ -21,14 +22,20 @@ _KEY = settings_module.Settings.key
 _SETTINGS_LIMIT = 1 << 20  # bytes
 
 
-def extension():
+def extension(writes=True):
     """The snapshot extension: the two newest of the run are kept.
 
     The trainer must have :class:`~quantized_net.extensions.Settings`.
     Snapshots of other settings in its folder are left alone.
+
+    Args:
+        writes (bool): Whether this process writes them; one that does not
+            does all else.
+
     """
     return extensions.snapshot(
-        writer=_Writer(), filename=_PREFIX + '{.updater.iteration}')
+        writer=_Writer() if writes else _NoWriter(),
+        filename=_PREFIX + '{.updater.iteration}')
 
 
 class _Writer(snapshot_writers.Writer):
@@ -45,6 +52,14 @@ class _Writer(snapshot_writers.Writer):
         own = of_settings(outdir, json.loads(str(target[_KEY])))
         for path in sorted(own, key=os.path.getmtime)[:-2]:
             os.remove(path)
+
+
+class _NoWriter(snapshot_writers.Writer):
+
+    """Writes nothing: what a snapshot changes, it has changed before."""
+
+    def __call__(self, filename, outdir, target):
+        pass
 
 
 def newest_first(folder):
@@ -143,25 +158,30 @@ def _settings_or_none(path):
         return None
 
 
-def load(path, trainer):
+def load(path, trainer, ranks=ranks_module.ALONE):
     """Resumes a trainer from a snapshot.
 
     Args:
         path (str): Of the snapshot.
         trainer (~chainer.training.Trainer): With every extension that the
             run has, :class:`~quantized_net.extensions.Settings` among them.
+        ranks (~quantized_net.ranks.Alone): Who trains: rank 0 reads the file.
 
     Raises:
         ~quantized_net.UserError: Where the file is missing, damaged,
             malformed or of another run.  The trainer is as it was.
 
     """
-    _check_same_run(path, trainer)
-    arrays = snapshot_check.read(path, trainer)
+    arrays = ranks.on_first(lambda: _read(path, trainer))
     serializers.NpzDeserializer(arrays).load(trainer)
 
 
-def load_newest(folder, trainer):
+def _read(path, trainer):
+    _check_same_run(path, trainer)
+    return snapshot_check.read(path, trainer)
+
+
+def load_newest(folder, trainer, ranks=ranks_module.ALONE):
     """Resumes from the newest snapshot of a folder that is of this run.
 
     One that is damaged or of another run is named on the standard error and
@@ -171,14 +191,18 @@ def load_newest(folder, trainer):
         str or None: Path of the snapshot; ``None`` where there is none.
 
     """
-    for path in newest_first(folder):
-        try:
-            load(path, trainer)
-        except errors.UserError as e:
-            sys.stderr.write('%s; trying the one before\n' % e)
-            continue
-        return path
-    return None
+    def read():
+        for path in newest_first(folder):
+            try:
+                return path, _read(path, trainer)
+            except errors.UserError as e:
+                sys.stderr.write('%s; trying the one before\n' % e)
+        return None, None
+
+    path, arrays = ranks.on_first(read)
+    if path is not None:
+        serializers.NpzDeserializer(arrays).load(trainer)
+    return path
 
 
 def _check_same_run(path, trainer):

@@ -9,6 +9,7 @@ from quantized_net import experiments
 from quantized_net import files
 from quantized_net import methods
 from quantized_net import plots
+from quantized_net import ranks as ranks_module
 from quantized_net.training import snapshot
 
 Stage = collections.namedtuple('Stage', 'args out resume init')
@@ -22,13 +23,14 @@ Attributes:
 """
 
 
-def run(args, float_args, train):
+def run(args, float_args, train, ranks=ranks_module.ALONE):
     """Trains the networks of a command.
 
     Args:
         args (argparse.Namespace): Options of the script.
         float_args (argparse.Namespace): Those of the float network.
         train (callable): ``train(stage)``: trains a network to its end.
+        ranks (~quantized_net.ranks.Alone): Who trains.
 
     """
     resume, init = args.resume, getattr(args, 'init', None)
@@ -36,14 +38,15 @@ def run(args, float_args, train):
     if sweep and resume:
         raise errors.UserError(
             '--sweep goes on with --autoload, not with --resume')
-    if init is None and methods.get(args.method).starts_from_float:
+    if init is None and methods.get(
+            args.method).starts_from_float and not args.scratch:
         folder = os.path.join(args.out, 'float')
-        if not _is_beyond_float(args, resume):
+        if not ranks.on_first(lambda: _is_beyond_float(args, resume)):
             train(Stage(float_args, folder, resume, None))
             resume = None
         init = os.path.join(folder, 'model.npz')
     if sweep:
-        _sweep(args, train, init)
+        _sweep(args, train, init, ranks)
     else:
         train(Stage(args, args.out, resume, init))
 
@@ -61,7 +64,7 @@ def _is_beyond_float(args, resume):
     return False
 
 
-def _sweep(args, train, init):
+def _sweep(args, train, init, ranks):
     """Trains for each share of zeros, and draws the errors."""
     points = []
     for sparsity in args.sweep:
@@ -69,8 +72,12 @@ def _sweep(args, train, init):
         options = argparse.Namespace(**dict(
             vars(args), sparsity=sparsity, sweep=None))
         train(Stage(options, folder, None, init))
+        if ranks.rank:
+            continue
         last = experiments.read_log(folder)[-1]
         points.append((last['zeros'], 1 - last['validation/main/accuracy']))
+    if ranks.rank:
+        return
     plots.draw_sparsity(points, os.path.join(args.out, 'sparsity.png'))
     lines = ['zeros   validation error'] + [
         '%5.1f %%  %14.2f %%' % (100 * zeros, 100 * error)

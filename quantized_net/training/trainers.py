@@ -17,9 +17,13 @@ from quantized_net import methods
 from quantized_net import weights
 from quantized_net.summary import summary
 from quantized_net.training import comparison
+from quantized_net.training import device as devices
+from quantized_net.training import distributed
+from quantized_net.training import parallel
 from quantized_net.training import run
 from quantized_net.training import schedules
 from quantized_net.training import snapshot
+from quantized_net.training import threads
 from quantized_net.training import versions
 
 
@@ -37,9 +41,11 @@ def classifier(stage, device, make):
 
     """
     args, method = stage.args, methods.get(stage.args.method)
+    ranks = distributed.current()
     network = make(args)
-    if stage.init is not None and not _goes_on_without_init(stage):
-        weights.load_float(stage.init, network)
+    if stage.init is not None and not ranks.on_first(
+            lambda: _goes_on_without_init(stage)):
+        ranks.on_first(lambda: weights.load_float(stage.init, network))
     report = method.quantize(network, args, getattr(args, 'skip', ()))
     if report is not None:
         print(report, end='\n\n', flush=True)
@@ -51,6 +57,8 @@ def classifier(stage, device, make):
             network, teacher(args, make), args.temperature,
             args.distill_weight, loss, args.distill_mean)
     model.to_device(device)
+    if args.multi_node_bn:
+        ranks.on_all(lambda: ranks.synchronize(model))
     return model
 
 
@@ -68,14 +76,16 @@ def teacher(args, make):
         ~quantized_net.UserError: Where the file does not fit.
 
     """
-    options = argparse.Namespace(**vars(args))
+    # the method says whether there are ReLUs
+    options = argparse.Namespace(**dict(vars(args), method='float'))
     path = os.path.join(os.path.dirname(args.teacher), 'args.json')
     state = numpy.random.get_state()
     try:
         if os.path.exists(path):
             its = experiments.read_args(os.path.dirname(args.teacher))
             vars(options).update({name: its[name] for name in (
-                'network', 'unit', 'hidden_layers') if name in its})
+                'method', 'network', 'unit', 'hidden_layers')
+                if name in its})
         network = make(options)
     except (KeyError, OSError, TypeError, ValueError) as e:
         raise errors.UserError(
@@ -85,6 +95,48 @@ def teacher(args, make):
         numpy.random.set_state(state)
     weights.load_float(args.teacher, network)
     return network
+
+
+def begin(args, load, make):
+    """What a script does before it trains.
+
+    The ranks are joined, the folder is made, the data set is read, the
+    network tried.
+
+    Args:
+        args (argparse.Namespace): Options of the script.
+        load (callable): Returns the data set, with its name.
+        make (callable): From options and the data set to a network.
+
+    Returns:
+        tuple: The ranks, the device of this one, and the data set.
+
+    Raises:
+        ~quantized_net.UserError: On all ranks alike.
+
+    """
+    distributed.check_device(
+        args.communicator, devices.check(args.gpu, args.device)[0])
+    ranks = distributed.start(args.communicator)
+    device = ranks.on_all(lambda: devices.get(
+        args.gpu, args.device, ranks.local_rank))
+    if args.batchsize % ranks.size:
+        raise ranks.ending(errors.UserError(
+            '--batchsize %d can not be divided among %d processes'
+            % (args.batchsize, ranks.size)))
+    ranks.on_first(lambda: run.make_out(args.out))
+    data = ranks.on_all(load)
+    name = ranks.on_first(lambda: data.name)
+    ranks.on_all(lambda: _check_name(data.name, name))
+    ranks.on_all(lambda: check(args, lambda args: make(args, data)))
+    return ranks, device, data
+
+
+def _check_name(here, there):
+    if here != there:
+        raise errors.UserError(
+            'the data set is %s here and %s on rank 0; name one with '
+            '--dataset' % (here, there))
 
 
 def check(args, make):
@@ -112,7 +164,7 @@ def _goes_on_without_init(stage):
     return bool(has_snapshot) and not os.path.exists(stage.init)
 
 
-def build(stage, updater, info):
+def build(stage, updater, info, columns=()):
     """Makes a trainer that evaluates, reports, plots and saves each epoch.
 
     Evaluators are added by :func:`add_evaluator`; what they report under
@@ -122,31 +174,46 @@ def build(stage, updater, info):
         stage (~quantized_net.training.stages.Stage): What is trained.
         updater (~chainer.training.Updater): What does the iterations.
         info (RunInfo): What is printed, compared and saved of the run.
+        columns (sequence of str): Entries of the log that the table has
+            besides.
 
     Returns:
         ~chainer.training.Trainer
 
     """
     args, method = stage.args, methods.get(stage.args.method)
+    ranks = distributed.current()
     optimizer = updater.get_optimizer('main')
     model = optimizer.target
     method.set_up(optimizer, args)
-    trainer = training.Trainer(updater, (args.epoch, 'epoch'), out=stage.out)
+    trainer = training.Trainer(
+        updater, (args.epoch, 'epoch'), out=ranks.folder(stage.out))
+
+    def extend(extension, **kwargs):
+        if ranks.rank and getattr(extension, 'only_writes', False):
+            extension = parallel.Silent(extension)
+        trainer.extend(extension, **kwargs)
+
     entries = ['epoch', 'main/loss', 'validation/main/loss', 'main/accuracy',
                'validation/main/accuracy']
     if getattr(args, 'bn_eval', None) == 'both':
         entries.append('validation_batch/main/accuracy')
     for extension in method.extensions(model, info.title, args):
-        trainer.extend(extension)
+        extend(extension)
     if getattr(args, 'anneal', 0):
         trainer.extend(our_extensions.Annealing(
             model, args.anneal * args.epoch))
-    trainer.extend(our_extensions.NaNGuard())
-    trainer.extend(our_extensions.LogReport())
-    trainer.extend(our_extensions.TableReport(
-        [*entries, *method.columns], info.header))
+    trainer.extend(our_extensions.NaNGuard(ranks=ranks))
+    if ranks.communicator is None:
+        trainer.extend(our_extensions.LogReport())
+    else:
+        trainer.extend(parallel.LogReport(ranks))
+        trainer.extend(parallel.Average(ranks))
+    extend(our_extensions.TableReport(
+        [*entries, *columns, *method.columns], info.header,
+        controls=ranks.communicator is None))
     for kind in ('loss', 'accuracy'):
-        trainer.extend(our_extensions.PlotCurves(
+        extend(our_extensions.PlotCurves(
             {'main/' + kind: 'training',
              'validation/main/' + kind: 'validation'},
             kind + '.png', kind, info.title,
@@ -156,16 +223,17 @@ def build(stage, updater, info):
         'alpha' if hasattr(optimizer, 'alpha') else 'lr'))
     trainer.extend(our_extensions.RandomState())
     trainer.extend(our_extensions.Settings(info.settings))
-    take_snapshot = snapshot.extension()
+    take_snapshot = snapshot.extension(writes=ranks.rank == 0)
     trainer.extend(take_snapshot, trigger=(args.frequency, 'epoch'))
-    trainer.extend(our_extensions.Interrupt(take_snapshot))
+    take_snapshot = parallel.take_everywhere(ranks, take_snapshot)
+    trainer.extend(our_extensions.Interrupt(take_snapshot, ranks))
     if args.epoch_budget is not None:
         trainer.extend(our_extensions.TimeBudget(
-            args.epoch_budget, take_snapshot))
+            args.epoch_budget, take_snapshot, ranks))
     if args.pause_after is not None:
         trainer.extend(our_extensions.PauseAfter(
-            args.pause_after, take_snapshot))
-    if os.isatty(1):
+            args.pause_after, take_snapshot, ranks))
+    if os.isatty(1) and ranks.communicator is None:
         trainer.extend(extensions.ProgressBar(update_interval=10))
     return trainer
 
@@ -174,8 +242,8 @@ def add_evaluator(trainer, iterator, name, device,
                   evaluator=extensions.Evaluator, **kwargs):
     """Evaluates the trainer's model on a data set at each epoch."""
     model = trainer.updater.get_optimizer('main').target
-    trainer.extend(evaluator(iterator, model, device=device, **kwargs),
-                   name=name)
+    kind = parallel.evaluator(distributed.current(), evaluator)
+    trainer.extend(kind(iterator, model, device=device, **kwargs), name=name)
 
 
 def run_to_end(stage, trainer, info):
@@ -190,22 +258,37 @@ def run_to_end(stage, trainer, info):
         info (RunInfo): What is printed, compared and saved of the run.
 
     """
-    run.make_out(trainer.out)
-    snapshot.check_folder(trainer)
-    if stage.resume:
-        snapshot.load(stage.resume, trainer)
-    elif stage.args.autoload and snapshot.load_newest(
-            trainer.out, trainer) is None and (
-                stage.init is not None and _goes_on_without_init(stage)):
-        raise errors.UserError(
-            'no snapshot in %s can be loaded, and %s is gone; train without '
-            '--autoload' % (trainer.out, stage.init))
-    files.write_json(os.path.join(trainer.out, 'args.json'), dict(
-        vars(stage.args), script=info.script, dataset=info.dataset,
-        init=stage.init, title=info.title, versions=versions.versions()))
+    ranks = distributed.current()
+
+    def prepare():
+        run.make_out(trainer.out)
+        snapshot.check_folder(trainer)
+
+    ranks.on_first(prepare)
+    resumed = stage.resume
+    if resumed:
+        snapshot.load(resumed, trainer, ranks)
+    elif stage.args.autoload:
+        resumed = snapshot.load_newest(trainer.out, trainer, ranks)
+        if resumed is None and (
+                stage.init is not None and ranks.on_first(
+                    lambda: _goes_on_without_init(stage))):
+            raise ranks.ending(errors.UserError(
+                'no snapshot in %s can be loaded, and %s is gone; train '
+                'without --autoload' % (stage.out, stage.init)))
+    model = trainer.updater.get_optimizer('main').target
+    parallel.start(ranks, trainer)
+    if ranks.rank == 0:
+        if resumed and model.device.xp is numpy:
+            threads.tell_of_another(os.path.dirname(resumed))
+        files.write_json(os.path.join(trainer.out, 'args.json'), dict(
+            vars(stage.args), script=info.script, dataset=info.dataset,
+            init=stage.init, title=info.title, threads=threads.number(),
+            versions=versions.versions()))
 
     run.run(trainer)
-    model = trainer.updater.get_optimizer('main').target
+    if ranks.rank:
+        return
     weights.save(os.path.join(trainer.out, 'model.npz'), model.predictor)
     print(comparison.table(
         info.title, trainer.get_extension('LogReport').log, info.variant))

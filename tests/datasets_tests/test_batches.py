@@ -1,5 +1,7 @@
 """Batches against a loop that does the same, slowly."""
 
+import io
+
 import chainer
 import numpy
 import pytest
@@ -327,3 +329,57 @@ def test_converter_of_an_updater_and_an_evaluator(device):
         batches.BatchIterator(images, labels, 4, False, False), model,
         converter=batches.to_device, device=device)()
     assert found['main/loss'] > 0
+
+
+@pytest.mark.parametrize('size', [1, 2, 3, 4])
+def test_the_parts_of_all_ranks_are_the_batches_of_one_process(
+        tmp_path, size):
+    images, labels = data(31)
+
+    def run(rank, size):
+        numpy.random.seed(3)
+        it = batches.BatchIterator(
+            images, labels, 8, pad=2, flip=True, rank=rank, ranks=size)
+        found = [it.next() for _ in range(9)]
+        path = tmp_path / ('%d.npz' % rank)
+        chainer.serializers.save_npz(path, it)
+        return found, path.read_bytes(), numpy.random.random()
+
+    expected, snapshot, drawn = run(0, 1)
+    parts = [run(rank, size) for rank in range(size)]
+    for i, (x, t) in enumerate(expected):
+        for k, whole in enumerate((x, t)):
+            together = numpy.concatenate([part[0][i][k] for part in parts])
+            assert together.tobytes() == whole.tobytes()
+    for _, its_snapshot, its_drawn in parts:
+        with numpy.load(io.BytesIO(snapshot)) as a, numpy.load(
+                io.BytesIO(its_snapshot)) as b:
+            assert a.files == b.files
+            for name in a.files:
+                numpy.testing.assert_array_equal(a[name], b[name])
+        assert its_drawn == drawn
+
+
+@pytest.mark.parametrize('size', [2, 3])
+def test_the_parts_of_a_chainer_data_set(size):
+    def run(rank, size):
+        numpy.random.seed(3)
+        it = batches._RankIterator(
+            list(range(20)), 6, rank=rank, ranks=size)
+        return [it.next() for _ in range(8)]
+
+    parts = [run(rank, size) for rank in range(size)]
+    for i, whole in enumerate(run(0, 1)):
+        assert sum((part[i] for part in parts), []) == whole
+
+
+def test_a_batch_that_is_skipped_is_not_made():
+    images, labels = data(10)
+    a, b = [batches.BatchIterator(images, labels, 4, False, False)
+            for _ in range(2)]
+    a.skip()
+    b.next()
+    assert a.next()[0].tobytes() == b.next()[0].tobytes()
+    a.skip()
+    with pytest.raises(StopIteration):
+        a.skip()
