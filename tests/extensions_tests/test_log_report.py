@@ -12,7 +12,7 @@ from quantized_net import links
 from quantized_net import optimizers
 
 
-def make_trainer(out, device, cls=extensions.LogReport, n=250):
+def make_trainer(out, device, cls=extensions.LogReport, n=120):
     numpy.random.seed(0)
     x = numpy.random.normal(size=(n, 3)).astype('f')
     model = links.Classifier(chainer.links.Linear(3, 2))
@@ -45,7 +45,7 @@ def test_same_log_as_chainers(device, tmp_path):
         assert b == pytest.approx(a, rel=1e-13)
 
 
-@pytest.mark.parametrize('stop', [1, 137])
+@pytest.mark.parametrize('stop', [1, 57])
 def test_resumes_in_mid_epoch(device, tmp_path, stop):
     whole = make_trainer(tmp_path, device)
     whole.run()
