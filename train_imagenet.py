@@ -53,7 +53,7 @@ RECIPES = {
 def make_parser(argv=None):
     argv = list(sys.argv[1:] if argv is None else argv)
     parser = arguments.Parser(
-        __doc__, '--arch', NETWORKS, _recipe_of(argv) + argv)
+        __doc__, ('--arch', '-a'), NETWORKS, _recipe_of(argv) + argv)
     name = next(k for k, v in NETWORKS.items() if v is parser.network)
     parser.add_common(
         batchsize=256, lr=0.1, schedule='steps',
