@@ -47,6 +47,11 @@ RECIPES = {
         '--optimizer adam --adam-eps 1e-5 --lr 1e-4 --schedule steps '
         '--drops 56 64 --drop-factor 0.2 --epoch 80 --batchsize 128 '
         '--weight-decay 5e-6 --decay-only fc'),
+    # arXiv:1702.03044; rate and epochs of the reproduction by Mxbonn
+    'inq-resnet18': (
+        '--arch resnet18 --method inq --bits 5 '
+        '--portions 0.5 0.75 0.875 1 --skip --lr 1e-3 --schedule constant '
+        '--warmup 0 --epoch 12 --batchsize 80 --weight-decay 5e-4'),
 }
 
 
