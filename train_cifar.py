@@ -7,6 +7,7 @@ import functools
 
 import quantized_net  # before chainer, which it makes run
 from quantized_net import datasets
+from quantized_net import methods
 from quantized_net import models
 from quantized_net import optimizers
 from quantized_net.training import arguments
@@ -20,16 +21,37 @@ from quantized_net.training import trainers
 
 N_VALIDATION = 5000  # of the 50,000; of the digits a tenth
 
+
+def plain(make):
+    """A network of the numbers of classes and of channels alone."""
+    return lambda args, n_out, n_in, size: make(n_out, n_in)
+
+
+def sized(make):
+    """One of the size of the images, too."""
+    return lambda args, n_out, n_in, size: make(n_out, n_in, size)
+
+
 RESNETS = {
     'resnet%d' % depth: arguments.Network(
-        functools.partial(models.ResNetCIFAR, depth), 'ttq', 160)
+        plain(functools.partial(models.ResNetCIFAR, depth)), 'ttq', 160)
     for depth in (20, 32, 44, 56)}
 NETWORKS = {
     **RESNETS,
-    'gupta-cnn': arguments.Network(models.GuptaCifarCNN, 'fixed_point', 120),
+    'binarynet': arguments.Network(
+        lambda args, n_out, n_in, size: models.BinaryNet(
+            n_out, n_in, methods.get(args.method).relu, size), 'bnn', 500),
+    'gupta-cnn': arguments.Network(
+        sized(models.GuptaCifarCNN), 'fixed_point', 120),
     **{'polino-' + name: arguments.Network(
-        functools.partial(models.PolinoCIFAR, name), 'buckets', 200)
+        sized(functools.partial(models.PolinoCIFAR, name)), 'buckets', 200)
        for name in models.PolinoCIFAR.SHAPES}}
+
+OPTIMIZERS = {
+    'momentum': lambda args: momentum_sgd(args),
+    'adam': lambda args: optimizers.Adam(alpha=args.lr),
+    'shift-adamax': lambda args: optimizers.ShiftAdaMax(args.lr),
+}
 
 # From pixels to inputs: what is subtracted, in the authors' code of TTQ the
 # mean of the pixel and one more, and the divisor.
@@ -61,6 +83,13 @@ def make_parser(argv=None):
     parser.add_argument(
         '--no-augmentation', action='store_true',
         help='images as they are, neither cropped nor mirrored')
+    parser.add_argument(
+        '--optimizer', choices=tuple(OPTIMIZERS), default='momentum',
+        help='SGD with --momentum; Adam; shift-based AdaMax '
+        '(arXiv:1602.02830) (default: %(default)s)')
+    for dest in ('momentum', 'nesterov', 'weight_decay'):
+        parser.needs(dest, lambda args: args.optimizer == 'momentum',
+                     'without --optimizer momentum')
     parser.add_argument(
         '--momentum', type=options.fraction, default=0.9,
         help='default: %(default)s')
@@ -115,10 +144,10 @@ def make_iterators(args, data, device, ranks):
 
 def make_network(args, data):
     return NETWORKS[args.network].make(
-        data.n_classes, data.train[0].shape[1])
+        args, data.n_classes, *data.train[0].shape[1:3])
 
 
-def make_optimizer(args):
+def momentum_sgd(args):
     """Momentum SGD; all W have weight decay, and the scales."""
     endings = ('/W',) if args.no_decay_of_scales else ('/W', '/Wp', '/Wn')
     return optimizers.MomentumSGD(
@@ -141,8 +170,9 @@ def train_network(stage, data, device, ranks):
         stage, device, lambda args: make_network(args, data))
     trainer = trainers.build(
         stage, parallel.updater(
-            ranks, args.seed, train_iter, make_optimizer(args).setup(model),
-            device, converter=datasets.to_device), about)
+            ranks, args.seed, train_iter,
+            OPTIMIZERS[args.optimizer](args).setup(model), device,
+            converter=datasets.to_device), about)
     trainers.add_evaluator(trainer, validation_iter, 'validation', device,
                            converter=datasets.to_device)
     if args.validation:

@@ -6,6 +6,7 @@ _compat.install()
 
 from quantized_net import convert  # noqa: E402
 from quantized_net import errors  # noqa: E402
+from quantized_net import export  # noqa: E402
 from quantized_net import functions  # noqa: E402
 from quantized_net import links  # noqa: E402
 from quantized_net import optimizer_hooks  # noqa: E402
@@ -25,7 +26,7 @@ from quantized_net.summary import summary  # noqa: E402
 
 __all__ = [
     'QuantizedConvolution2D', 'QuantizedLinear', 'UserError', 'WeightClip',
-    '__version__', 'convert', 'errors', 'functions', 'links', 'load_float',
-    'load_packed', 'optimizer_hooks', 'quantize', 'quantizers',
+    '__version__', 'convert', 'errors', 'export', 'functions', 'links',
+    'load_float', 'load_packed', 'optimizer_hooks', 'quantize', 'quantizers',
     'save_packed', 'settle_process', 'show_config', 'summary',
 ]

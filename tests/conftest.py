@@ -25,6 +25,9 @@ def _put_standin_on_path():
             env=environment, capture_output=True).returncode == 0:
         return
     os.environ['PYTHONPATH'] = os.pathsep.join([folder] + others)
+    # its products are small: threads that wait for each other, and for the
+    # other work of the machine, take many times as long
+    os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
     sys.path.insert(0, folder)
 
 

@@ -95,6 +95,19 @@ def _by_quantizer(make, shape, method, skip=(), **options):
     return build, shape
 
 
+def _by_method_trained(make, name, shape, **options):
+    """As _by_method, and one forward in training mode, which may set up."""
+    def build():
+        method = methods.get(name)
+        model = make(method)
+        args = method.default_options()
+        vars(args).update(options)
+        method.quantize(model, args)
+        model(images(shape, 4))
+        return model
+    return build, shape
+
+
 # From a name to what builds the model, and the shape of its images.
 CASES = {}
 for _name in ('float', 'ttq', 'twn'):
@@ -110,13 +123,28 @@ for _name in ('float', 'ttq', 'twn'):
         CASES['%s_%s' % (_title, _name)] = _by_method(
             lambda method, make=_make: make(), _name, _shape,
             () if _name == 'float' else _skip)
-for _name in methods.names():
-    CASES['mlp_%s' % _name] = _by_method(
-        lambda method: models.MLP(100, relu=method.relu), _name, (784,))
 for _name, _options in (('sign', {}), ('linear', {'bits': 4}), ('log', {}),
                         ('linear', {'bits': 12}), ('log', {'bits': 4})):
     CASES['convnet_%s%s' % (_name, _options.get('bits', ''))] = _by_quantizer(
         models.ConvNet, (1, 28, 28), _name, **_options)
+for _name in methods.names():
+    if _name != 'mixed':  # quantizes nothing by its defaults
+        CASES['mlp_%s' % _name] = _by_method_trained(
+            lambda method: models.MLP(100, relu=method.relu), _name, (784,))
+for _name in ('dorefa', 'fixed_point', 'lsq', 'inq', 'buckets', 'points',
+              'bwn', 'binaryconnect'):
+    CASES['convnet_' + _name] = _by_method_trained(
+        lambda method: models.ConvNet(n_channels=4), _name, (1, 28, 28))
+CASES['mlp_shift_bnn'] = _by_method_trained(
+    lambda method: models.MLP(100, relu=False), 'bnn', (784,), shift_bn=True)
+CASES['gupta_dnn'] = _by_method_trained(
+    lambda method: models.GuptaDNN(), 'fixed_point', (784,))
+CASES['gupta_cnn'] = _by_method_trained(
+    lambda method: models.GuptaCNN(), 'fixed_point', (1, 28, 28))
+CASES['gupta_cifar'] = _by_method_trained(
+    lambda method: models.GuptaCifarCNN(), 'fixed_point', (3, 32, 32))
+CASES['polino'] = _by_method_trained(
+    lambda method: models.PolinoCIFAR('student3'), 'buckets', (3, 32, 32))
 CASES['rows'] = _by_quantizer(
     UserNet, (3, 7, 9), lambda: quantizers.TWN(.75, per_filter=True))
 CASES['user'] = _by_quantizer(UserNet, (3, 7, 9), 'ttq', skip=('conv1',))

@@ -156,3 +156,21 @@ def test_weights_that_are_not_finite_are_refused_by_name():
     model.conv2.W.array[0, 0, 0, 0] = numpy.nan
     with pytest.raises(quantized_net.UserError, match='layer conv2.*NaN'):
         quantized_net.quantize(model, 'ttq')
+
+
+def test_what_needs_no_argument_is_no_rule():
+    def ternary(threshold=.3, sparsity=None, *, scales='absolute'):
+        return quantizers.TTQ(threshold, sparsity, scales=scales)
+
+    model = chainer.Sequential(L.Linear(4, 4), L.Linear(4, 4))
+    quantized_net.quantize(model, ternary)
+    assert [layer.weight_quantizer.threshold for layer in model] == [.3, .3]
+    assert model[0].weight_quantizer is not model[1].weight_quantizer
+
+
+def test_the_report_s_columns():
+    model = chainer.Sequential(L.Linear(4, 4), L.Deconvolution2D(4, 4, 3))
+    report = quantized_net.quantize(model, quantizers.Sign)
+    assert str(report).splitlines() == [
+        '0  Linear           quantized: Sign(clip_value=1.0)',
+        '1  Deconvolution2D  left float: no Linear and no Convolution2D']

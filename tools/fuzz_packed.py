@@ -11,6 +11,7 @@ and ten seconds for a file.  Anything else is a fault, and the exit status 1.
 
 import base64
 import collections
+import copy
 import hashlib
 import json
 import os
@@ -125,10 +126,11 @@ def change_value(value, draw):
     elif how == 'more' and isinstance(old, list):
         old.extend(old * draw.choice([1, 1, 1, 30000 // max(len(old), 1)]))
     elif how == 'another':
-        inner[path[-1]] = json.loads(json.dumps(
-            at(value, draw.choice(list(places(value))))))
+        other = at(value, draw.choice(list(places(value))))
+        if len(json.dumps(other)) < 1000:
+            inner[path[-1]] = copy.deepcopy(other)
     else:
-        inner[path[-1]] = draw.choice(VALUES)
+        inner[path[-1]] = copy.deepcopy(draw.choice(VALUES))
     return value
 
 

@@ -58,7 +58,8 @@ def parse_args():
         help='of the suite stage (default: all of tests/)')
     parser.add_argument(
         '--on-host', action='store_true',
-        help='try this tool without a GPU, on tests/cupy_standin')
+        help='try this tool without a GPU, on tests/cupy_standin and '
+        "PyTorch's CPU form")
     args = parser.parse_args()
     for name in args.stages.split(','):
         if name not in STAGES:
@@ -91,6 +92,9 @@ class Session(object):
 
     def has_time(self):
         return self.left() > SECONDS_TO_START
+
+    def torch_options(self):
+        return ['--torch-device', 'cpu'] if self.args.on_host else []
 
     def folder(self, *names):
         path = self.args.out.joinpath(*names)
@@ -214,7 +218,7 @@ def run_profile(session):
         session.run(
             ['tools/gpu_profile.py', '--out', folder.resolve(), '--batch',
              session.args.batch, '--steps', session.args.steps, '--limit',
-             int(session.left())],
+             int(session.left()), *session.torch_options()],
             folder / 'output.txt')
 
 
@@ -269,7 +273,8 @@ def main():
     session = Session(args)
     versions = session.folder() / 'versions.txt'
     versions.unlink(missing_ok=True)
-    session.run(['tools/gpu_profile.py', '--versions'], versions)
+    session.run(['tools/gpu_profile.py', '--versions',
+                 *session.torch_options()], versions)
     for name in args.stages.split(','):
         print('%s: %.0f s left' % (name, max(session.left(), 0)), flush=True)
         STAGES[name][0](session)

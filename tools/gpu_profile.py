@@ -37,26 +37,29 @@ def parse_args():
     parser.add_argument('--batch', type=int, default=128)
     parser.add_argument('--steps', type=int, default=50)
     parser.add_argument('--limit', type=float, default=570)
+    parser.add_argument(
+        '--torch-device', choices=('cuda', 'cpu'), default='cuda',
+        help='cpu: to try this tool without a GPU (default: %(default)s)')
     parser.add_argument('--versions', action='store_true',
                         help='print what this runs on, and nothing else')
     return parser.parse_args()
 
 
-def import_torch():
+def import_torch(device):
     """PyTorch and the peers, or (None, None) where there is none."""
     try:
         import torch
         import torch_peers
     except ImportError:
         return None, None
-    if not torch.cuda.is_available():
+    if device == 'cuda' and not torch.cuda.is_available():
         return None, None
     return torch, torch_peers
 
 
-def versions():
+def versions(torch_device):
     cupy = chainer.backends.cuda.cupy
-    torch, _ = import_torch()
+    torch, _ = import_torch(torch_device)
     return 'quantized_net %s, Python %s, NumPy %s, CuPy %s, PyTorch %s, %s' % (
         quantized_net.__version__, sys.version.split()[0], numpy.__version__,
         cupy.__version__, 'none' if torch is None else torch.__version__,
@@ -86,17 +89,17 @@ def make_ours(method, batch):
     return lambda: optimizer.update(model, x, t), device.device.synchronize
 
 
-def make_torch(torch, torch_peers, method, batch, is_compiled, tf32):
+def make_torch(torch, torch_peers, device, method, batch, is_compiled, tf32):
     # CuPy has no TF32 unless asked; PyTorch's convolutions have
     torch.backends.cudnn.allow_tf32 = tf32
     torch.backends.cudnn.benchmark = True
     # the form for the CPU reads the threshold from the device
     torch_peers.ternary_codes = lambda W, delta: (
         (W > delta).to(W.dtype) - (W < -delta).to(W.dtype))
-    model = torch_peers.network('resnet20', method, None).cuda()
+    model = torch_peers.network('resnet20', method, None).to(device)
     optimizer = torch.optim.SGD(
         model.parameters(), LR, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
-    x, t = [torch.from_numpy(a).cuda() for a in batch]
+    x, t = [torch.from_numpy(a).to(device) for a in batch]
     t = t.long()
 
     def loss_function(x, t):
@@ -109,19 +112,19 @@ def make_torch(torch, torch_peers, method, batch, is_compiled, tf32):
         optimizer.zero_grad()
         loss_function(x, t).backward()
         optimizer.step()
-    return step, torch.cuda.synchronize
+    return step, getattr(torch, device).synchronize
 
 
-def make_sides(method, batch):
+def make_sides(method, batch, torch_device):
     """From names to functions that make the two of a side."""
     sides = {'chainer': lambda: make_ours(method, batch)}
-    torch, torch_peers = import_torch()
+    torch, torch_peers = import_torch(torch_device)
     if torch is not None:
         for name, is_compiled, tf32 in [
                 ('eager', False, False), ('eager-tf32', False, True),
                 ('compile', True, False)]:
             sides[name] = lambda options=(is_compiled, tf32): make_torch(
-                torch, torch_peers, method, batch, *options)
+                torch, torch_peers, torch_device, method, batch, *options)
     return sides
 
 
@@ -140,22 +143,23 @@ def measure_times(step, wait, n):
     return (time.perf_counter() - start) / n, (asked - start) / n
 
 
-def count_kernels(step, wait):
+def count_kernels(side, step, wait, torch_device):
     """Launches and seconds of a step by kernel, or None.
 
     PyTorch's profiler sees all of the process, CuPy's kernels too.
     """
-    torch, _ = import_torch()
-    if torch is None:
+    torch, _ = import_torch(torch_device)
+    if torch is None or (side == 'chainer' and torch_device == 'cpu'):
         return _count_on_standin(step)
     activity = torch.profiler.ProfilerActivity
-    with torch.profiler.profile(
-            activities=[activity.CPU, activity.CUDA]) as profile:
+    activities = {activity.CPU, getattr(activity, torch_device.upper())}
+    with torch.profiler.profile(activities=activities) as profile:
         step()
         wait()
     kernels = {}
+    wanted = getattr(torch.autograd.DeviceType, torch_device.upper())
     for event in profile.events():
-        if (event.device_type == torch.autograd.DeviceType.CUDA
+        if (event.device_type == wanted
                 and not getattr(event, 'is_user_annotation', False)):
             entry = kernels.setdefault(event.name, [0, 0])
             entry[0] += 1
@@ -189,8 +193,9 @@ def time_functions(step):
 def measure(side, make, args):
     step, wait = make()
     total, host = measure_times(step, wait, args.steps)
-    result = {'seconds': total, 'host_seconds': host,
-              'kernels': count_kernels(step, wait), 'batch': args.batch}
+    result = {
+        'seconds': total, 'host_seconds': host, 'batch': args.batch,
+        'kernels': count_kernels(side, step, wait, args.torch_device)}
     line = '%.2f ms a step, the host %.2f ms' % (1e3 * total, 1e3 * host)
     if result['kernels']:
         line += ', %d launches, the GPU %.2f ms' % (
@@ -213,14 +218,15 @@ def print_largest(result):
 
 def main():
     args = parse_args()
-    print(versions())
+    print(versions(args.torch_device))
     if args.versions:
         return
     end = time.monotonic() + args.limit
     args.out.mkdir(parents=True, exist_ok=True)
     batch = draw_batch(args.batch)
     for method in METHODS:
-        for side, make in make_sides(method, batch).items():
+        for side, make in make_sides(
+                method, batch, args.torch_device).items():
             path = args.out / ('%s-%s.json' % (method, side))
             if path.exists() or time.monotonic() > end:
                 continue

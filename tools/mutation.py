@@ -9,9 +9,9 @@ negated, a number one higher, an operator exchanged, a keyword argument or a
 statement dropped.  Of all mutants of the files (PATH: files or folders; by
 default FILES) a sample is drawn and each is put into a copy of this checkout.
 There the tests that mirror its file run, until one fails: those of its name,
-else those of its folder that name something of it, or all.  What no test sees
-has survived: it is printed, with its place, and a test is missing or the
-change makes no difference.
+else those of its folder that name something of it, or all; those of LAST
+follow.  What no test sees has survived: it is printed, with its place, and a
+test is missing or the change makes no difference.
 
 Processes are forked from one that has imported Chainer, so that a mutant
 takes little more than its tests.  One that takes five times the CPU time of
@@ -41,6 +41,9 @@ FILES = ['quantized_net/' + name for name in (
 COPIED = ['quantized_net', 'tests', 'tools', 'results', 'pyproject.toml',
           '_bootstrap.py', 'setup.py', 'train_mnist.py', 'train_cifar.py',
           'reproduce.py', 'weight_clip.py', 'README.md']
+# Tests of a folder that come last: what only a whole run shows.
+LAST = {'training': ['tests/scripts_tests/test_train_mnist_script.py',
+                     'tests/scripts_tests/test_train_mnist_ternary.py']}
 MEMORY = 8 << 30  # bytes of a process
 _CONTEXT = multiprocessing.get_context('fork')
 KILLED, SURVIVED, LATE, UNTESTED = 'killed', 'survived', 'late', 'untested'
@@ -155,7 +158,8 @@ def tests_of(path, source):
         named = [file for file in sorted(folder.glob('test_*.py'))
                  if pattern.search(file.read_text())] or sorted(
                      folder.glob('test_*.py'))
-    return [str(file.relative_to(ROOT)) for file in named]
+    return [str(file.relative_to(ROOT)) for file in named] + LAST.get(
+        path.parts[1], [])
 
 
 class Copy(object):
@@ -298,6 +302,8 @@ def parse_args():
     parser.add_argument('--jobs', type=int, default=os.cpu_count())
     parser.add_argument('--only', nargs='+', metavar='PATH:LINE', default=[],
                         help='all mutants of these lines')
+    parser.add_argument('--tests', nargs='+', metavar='PATH',
+                        help='tests to run, instead of those of each file')
     parser.add_argument('--list', action='store_true',
                         help='print the mutants, try none')
     return parser.parse_args()
@@ -331,7 +337,7 @@ def main():
         for mutant in mutants:
             print('%s:%d: %s' % mutant[:3])
         return 0
-    tests = {path: tests_of(path, sources[path])
+    tests = {path: args.tests or tests_of(path, sources[path])
              for path in dict.fromkeys(m.path for m in mutants)}
     import_what_all_need()
     with tempfile.TemporaryDirectory() as folder:

@@ -26,7 +26,7 @@ def get_digits(ndim=1):
 
     images, labels = sklearn_datasets.load_digits(return_X_y=True)
     images = images.reshape(-1, 8, 8).astype(numpy.float32) / 16
-    weights = _interpolation(8, 28)
+    weights = interpolation(8, 28)
     images = numpy.einsum(
         'ip,npq,jq->nij', weights, images, weights, optimize=True)
     images = numpy.clip(images, 0, 1)
@@ -41,7 +41,7 @@ def get_digits(ndim=1):
         for chosen in (~is_test, is_test))
 
 
-def _interpolation(n_in, n_out):
+def interpolation(n_in, n_out):
     """Weights (n_out, n_in) of linear interpolation, pixels as areas."""
     position = (numpy.arange(n_out) + .5) * n_in / n_out - .5
     distance = numpy.abs(

@@ -7,6 +7,7 @@ from quantized_net.extensions.batch_statistics_evaluator import (
 from quantized_net.extensions.freeze_portions import FreezePortions
 from quantized_net.extensions.interrupt import Interrupt
 from quantized_net.extensions.learning_rate import LearningRate
+from quantized_net.extensions.log_report import LogReport
 from quantized_net.extensions.nan_guard import NaNGuard
 from quantized_net.extensions.pause_after import PauseAfter
 from quantized_net.extensions.plot_curves import PlotCurves
@@ -19,7 +20,7 @@ from quantized_net.extensions.time_budget import TimeBudget
 
 __all__ = [
     'AllocatePoints', 'Annealing', 'BatchStatisticsEvaluator',
-    'FreezePortions', 'Interrupt', 'LearningRate', 'NaNGuard', 'PauseAfter',
-    'PlotCurves', 'PlotTernary', 'RandomState', 'Settings', 'TableReport',
-    'TernaryReport', 'TimeBudget',
+    'FreezePortions', 'Interrupt', 'LearningRate', 'LogReport', 'NaNGuard',
+    'PauseAfter', 'PlotCurves', 'PlotTernary', 'RandomState', 'Settings',
+    'TableReport', 'TernaryReport', 'TimeBudget',
 ]

@@ -36,7 +36,6 @@ from quantized_net.functions.log_quant import ap2
 from quantized_net.functions.log_quant import log_quant
 from quantized_net.functions.pooling_2d import average_pooling_2d
 from quantized_net.functions.pooling_2d import max_pooling_2d
-from quantized_net.functions.quantize_gradient import quantize_gradient
 from quantized_net.functions.quantized_backward import (
     convolution_2d_with_quantized_backward)
 from quantized_net.functions.quantized_backward import (
@@ -61,6 +60,7 @@ from quantized_net.functions.ternary import twn
 from quantized_net.functions.ternary import twn_codes
 from quantized_net.functions.ternary import twn_threshold
 from quantized_net.functions.top_k_accuracy import top_k_accuracy
+from quantized_net.functions.with_gradient import with_gradient
 from quantized_net.kernels.codes import Grid
 from quantized_net.kernels.codes import grids_of as code_grids
 
@@ -77,9 +77,9 @@ __all__ = [
     'learned_step_values', 'linear_quant', 'linear_with_quantized_backward',
     'log_quant', 'max_pooling_2d', 'max_threshold', 'max_thresholds',
     'nearest_of_points', 'nearest_points', 'new_key', 'positive_step',
-    'quantile_threshold', 'quantize_gradient', 'scaled_sign',
-    'shift_batch_normalization', 'sign', 'sign_scales', 'soften',
-    'square_hinge', 'stochastic_sign', 'synchronized_batch_normalization',
-    'ternary', 'to_fixed_point', 'top_k_accuracy', 'twn', 'twn_codes',
-    'twn_threshold', 'uniform_buckets', 'uniform_codes', 'uniform_points',
+    'quantile_threshold', 'scaled_sign', 'shift_batch_normalization', 'sign',
+    'sign_scales', 'soften', 'square_hinge', 'stochastic_sign',
+    'synchronized_batch_normalization', 'ternary', 'to_fixed_point',
+    'top_k_accuracy', 'twn', 'twn_codes', 'twn_threshold', 'uniform_buckets',
+    'uniform_codes', 'uniform_points', 'with_gradient',
 ]

@@ -9,7 +9,7 @@ from chainer import functions as F
 from chainer.utils import type_check
 
 from quantized_net.functions import sums
-from quantized_net.functions.quantize_gradient import quantize_gradient
+from quantized_net.functions.with_gradient import with_gradient
 from quantized_net.kernels import straight_through
 from quantized_net.kernels import ternary
 
@@ -250,7 +250,7 @@ def dorefa_gradient(x, bits):
         return chainer.Variable(dorefa_gradient_values(
             gy.array, bits, xp.random.random_sample(gy.shape)))
 
-    return quantize_gradient(chainer.as_variable(x), quantize)
+    return with_gradient(chainer.as_variable(x), quantize)
 
 
 def check_bits(bits):

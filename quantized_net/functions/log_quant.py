@@ -43,11 +43,9 @@ class _LogQuant(straight_through.StraightThroughFunction):
         self.max_exponent = max_exponent
 
     def quantize(self, x):
-        y = powers_of_two.to_powers_of_two(x, 2.0 ** self.max_exponent)
-        if self.min_exponent is not None:
-            # an underflow becomes 0; NaN stays NaN
-            y *= ~(abs(y) < x.dtype.type(2.0 ** self.min_exponent))
-        return y
+        return powers_of_two.to_powers_of_two(
+            x, 2.0 ** self.max_exponent, 0. if self.min_exponent is None
+            else 2.0 ** self.min_exponent)
 
 
 def log_quant(x, min_exponent=None, max_exponent=0, clip_value=1.0):

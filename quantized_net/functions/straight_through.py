@@ -23,7 +23,7 @@ class StraightThroughFunction(function_node.FunctionNode):
 
     """
 
-    def __init__(self, clip_value=1.0):
+    def __init__(self, clip_value):
         if clip_value is not None and not clip_value > 0:
             raise ValueError(
                 'clip_value must be positive or None, not %r' % (clip_value,))

@@ -1,12 +1,15 @@
 """A network as one call into C: operations fused, weights prepared once."""
 
 import ctypes
+import functools
 import math
+import warnings
 import weakref
 
 import numpy
 
 from ..kernels import native
+from . import self_test
 from . import steps
 
 # As in enum kind of network.c.
@@ -58,6 +61,11 @@ class Engine(object):
         self.n, self.why = len(network.steps), None
         if native.library() is None:
             self.n, self.why = 0, 'the kernels are not compiled'
+        elif not _agrees(native.level()):
+            self.n, self.why = 0, 'the self-test failed'
+        self._start(network, pixels)
+
+    def _start(self, network, pixels):
         while self.n:
             try:
                 plan = steps.Planner(network, self.n, pixels)
@@ -143,6 +151,23 @@ def in_words(step):
         'pixel_sums': '8-bit pixels by 8-bit weights, whole numbers',
         'pack_signs': 'signs to bits',
     }.get(step.kind, step.kind.replace('_', ' '))
+
+
+@functools.lru_cache(maxsize=None)
+def _agrees(level):
+    """Whether C gives what NumPy gives, of a small network of each kind."""
+    for network, pixels in self_test.networks():
+        found = Engine.__new__(Engine)
+        found._dtype = numpy.uint8 if pixels else numpy.float32
+        found.n, found.why = len(network.steps), None
+        found._start(network, pixels)
+        if found.n != len(network.steps) or not self_test.is_close(
+                network, pixels, found):
+            warnings.warn(
+                'the compiled predictor does not agree with its NumPy '
+                'reference on this machine, NumPy serves', stacklevel=3)
+            return False
+    return True
 
 
 def _last_alone(network, n):

@@ -169,7 +169,7 @@ class Predictor(object):
         x = images.astype(numpy.float32)
         if 'mean' in pixels:
             x -= self._tensors[pixels['mean']]
-        x /= numpy.float32(pixels['divisor'])
+        x *= numpy.float32(1 / pixels['divisor'])  # as in training
         return x
 
     def _run(self, n, x):

@@ -160,6 +160,26 @@ def _round_to_steps(values, attributes, tensors):
     return numpy.clip(y, low, high, out=y)
 
 
+def _round_to_parts(values, attributes, tensors):
+    n = attributes['n']
+    y = numpy.clip(values[0], numpy.float32(0), numpy.float32(1))
+    y *= numpy.float32(n)
+    numpy.rint(y, out=y)
+    y /= numpy.float32(n)
+    return y
+
+
+def _round_to_fixed_point(values, attributes, tensors):
+    il, fl = attributes['il'], attributes['fl']
+    half = numpy.float32(2. ** (il + fl - 1))
+    x = numpy.clip(
+        values[0] * numpy.float32(2. ** fl), -half, half - 1)
+    y = numpy.rint(x)
+    y -= y - x == numpy.float32(.5)  # a half goes down, not to the even one
+    y *= numpy.float32(2. ** -fl)
+    return y
+
+
 def _round_to_powers(values, attributes, tensors):
     x = values[0]
     largest = numpy.float32(2. ** attributes['highest'])
@@ -260,6 +280,8 @@ _FORMS = {
     'relu': _relu, 'leaky_relu': _leaky_relu, 'clip': _clip,
     'sigmoid': _sigmoid, 'hard_sigmoid': _hard_sigmoid, 'tanh': _tanh,
     'sign': _sign, 'round_to_steps': _round_to_steps,
+    'round_to_parts': _round_to_parts,
+    'round_to_fixed_point': _round_to_fixed_point,
     'round_to_powers': _round_to_powers, 'add': _add, 'multiply': _multiply,
     'add_constant': _add_constant, 'multiply_constant': _multiply_constant,
     'max_pooling': _max_pooling, 'average_pooling': _average_pooling,

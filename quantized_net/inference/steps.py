@@ -102,7 +102,10 @@ class Planner(object):
         self.steps: list = []
         self.sizes: dict = {}
         self._pixels = pixels
-        self._input()
+        try:
+            self._input()
+        except Unsupported as e:
+            raise Unsupported(e.args[0], 0)
         for i, step in enumerate(network.steps[:n], 1):
             before = len(self.steps)
             try:

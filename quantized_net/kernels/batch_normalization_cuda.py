@@ -69,10 +69,11 @@ def moments(x, eps, decay, dtype, running_mean=None, running_var=None):
         'T x, U count, U m2, U eps, U decay, U unbiased',
         'U mean, U inv_std, U running_mean, U running_var',
         'Moments(count, (U)x, m2)', 'add_up(a, b)',
-        '''mean = a.mean, inv_std = 1 / sqrt(a.m2 / a.n + eps),
-        running_mean = decay * running_mean + (1 - decay) * a.mean,
-        running_var = decay * running_var
-            + (1 - decay) * unbiased * (a.m2 / a.n)''', '0',
+        # one line: CuPy makes a macro of it
+        'mean = a.mean, inv_std = 1 / sqrt(a.m2 / a.n + eps), '
+        'running_mean = decay * running_mean + (1 - decay) * a.mean, '
+        'running_var = decay * running_var '
+        '+ (1 - decay) * unbiased * (a.m2 / a.n)', '0',
         'quantized_net_bn_statistics', reduce_type='Moments',
         preamble=_MOMENTS)(
             parts[0], parts[1], parts[2], number(eps), number(decay),

@@ -157,7 +157,8 @@ static CLONES void do_powers_of_two(void *work, size_t chunk, int worker)
 {
     const struct pass *p = work;
     const float *restrict x = p->x + chunk * CHUNK;
-    float *restrict y = p->y + chunk * CHUNK, largest = p->scalars[0];
+    float *restrict y = p->y + chunk * CHUNK;
+    float largest = p->scalars[0], least = p->scalars[1];
     size_t n = length_of(p->n, chunk);
     (void)worker;
     for (size_t i = 0; i < n; ++i) {
@@ -168,14 +169,19 @@ static CLONES void do_powers_of_two(void *work, size_t chunk, int worker)
         /* a mantissa above the square root of two carries */
         if (c == c)
             bits = (bits + (0x800000u - 0x3504f4u)) & 0xff800000u;
+        memcpy(&c, &bits, sizeof bits);
+        /* an underflow becomes a zero of its sign */
+        if (c < least && c > -least)
+            bits &= 0x80000000u;
         memcpy(&y[i], &bits, sizeof bits);
     }
 }
 
 int quantized_net_powers_of_two(
-    const float *x, float *y, size_t n, float largest)
+    const float *x, float *y, size_t n, float largest, float least)
 {
-    struct pass pass = {.x = x, .y = y, .n = n, .scalars = {largest}};
+    struct pass pass = {
+        .x = x, .y = y, .n = n, .scalars = {largest, least}};
     go_over(do_powers_of_two, &pass);
     return 0;
 }

@@ -256,18 +256,19 @@ static CLONES void to_channels_last(
             y[j * c + i] = x[i * pixels + j];
 }
 
-/* What 8-bit pixels stand for, (pixel - mean) / divisor. */
+/* What 8-bit pixels stand for, (pixel - mean) (1 / divisor), as training has
+   it. */
 static CLONES void from_pixels(
     const struct step *step, const uint8_t *restrict x, float *restrict y)
 {
     size_t c = (size_t)step->is.sizes.c_in, pixels = pixels_out(&step->is);
-    float divisor = step->is.numbers[0];
+    float factor = (float)(1 / (double)step->is.numbers[0]);
     for (size_t i = 0; i < c; ++i)
         for (size_t j = 0; j < pixels; ++j) {
             float value = x[i * pixels + j];
             if (step->mean != NULL)
                 value -= step->mean[i * pixels + j];
-            y[j * c + i] = value / divisor;
+            y[j * c + i] = value * factor;
         }
 }
 

@@ -37,12 +37,14 @@ def constants(dtype):
     return uint, uint(carry), uint(keep)
 
 
-def to_powers_of_two(x, largest):
-    """Powers of two of x, up to a largest magnitude.
+def to_powers_of_two(x, largest, least=0.):
+    """Powers of two of x, from a least to a largest magnitude.
 
     Args:
         x (:ref:`ndarray`): Floats of 16, 32 or 64 bits, any shape.
         largest (float): A power of two, or infinity.
+        least (float): A power of two, or 0; what is rounded to less becomes
+            a zero of its sign.
 
     Returns:
         :ref:`ndarray`: :math:`AP2(\\text{clip}(x, -largest, largest))`; NaN
@@ -50,16 +52,16 @@ def to_powers_of_two(x, largest):
 
     """
     if not isinstance(x, numpy.ndarray):
-        return cuda_form(x, largest)
+        return cuda_form(x, largest, least)
     if native.takes(x):
         x = numpy.asarray(x, order='C')
         y = numpy.empty_like(x)
-        if native.call('powers_of_two', x, y, x.size, largest):
+        if native.call('powers_of_two', x, y, x.size, largest, least):
             return y
-    return reference(x, largest)
+    return reference(x, largest, least)
 
 
-def reference(x, largest):
+def reference(x, largest, least=0.):
     """The NumPy form."""
     uint, carry, keep = constants(x.dtype)
     native_order = x.dtype.newbyteorder('=')
@@ -71,19 +73,23 @@ def reference(x, largest):
     is_nan = numpy.isnan(x)
     if is_nan.any():
         numpy.copyto(y, x, where=is_nan)
+    if least:
+        y *= ~(abs(y) < y.dtype.type(least))
     return y.astype(x.dtype, copy=False)
 
 
-def cuda_form(x, largest):
+def cuda_form(x, largest, least=0.):
     """The CUDA form."""
     uint, carry, keep = constants(x.dtype)
     # CuPy has types from arrays alone: U is that of the bits of x
     return cuda.elementwise(
-        'T x, U bits_of_x, T largest, U carry, U keep', 'T y',
+        'T x, U bits_of_x, T largest, T least, U carry, U keep', 'T y',
         '''
         T c = x > largest ? largest : (x < (T)-largest ? (T)-largest : x);
         U bits = *reinterpret_cast<const U*>(&c);
         bits = (U)(bits + carry) & keep;
-        y = x != x ? x : *reinterpret_cast<const T*>(&bits);
+        c = *reinterpret_cast<const T*>(&bits);
+        y = x != x ? x : (c < least && c > (T)-least ? (T)(c * (T)0) : c);
         ''', 'quantized_net_powers_of_two')(
-            x, x.view(uint), x.dtype.type(largest), carry, keep)
+            x, x.view(uint), x.dtype.type(largest), x.dtype.type(least),
+            carry, keep)

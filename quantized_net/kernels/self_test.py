@@ -47,8 +47,8 @@ def _cases(draw):
 
     x = numpy.concatenate([draw(67), numpy.array(
         [0, -0., 1.4142135, 1.4142137, 9], numpy.float32)])
-    yield True, [powers_of_two.to_powers_of_two(x, 2.)], [
-        powers_of_two.reference(x, 2.)]
+    yield True, [powers_of_two.to_powers_of_two(x, 2., .25)], [
+        powers_of_two.reference(x, 2., .25)]
     for key in (None, 0x123456789abcdef):
         yield True, [fixed_point.to_multiples(x, 8., -7, 9, key)], [
             fixed_point.reference(x, 8., -7, 9, key)]

@@ -53,7 +53,8 @@ _ARGUMENTS = {
     + [_FLOAT] * 3 + [_FLAG],
     'add': [_writes('n'), _reads('n'), 'n'],
     'clip': [_writes('n'), 'n', _FLOAT, _FLOAT],
-    'powers_of_two': [_reads('n'), _writes('n'), 'n', _FLOAT],
+    'powers_of_two': [
+        _reads('n'), _writes('n'), 'n', _FLOAT, _FLOAT],
     'sign': [_reads('n'), _writes('n'), 'n'],
     'fixed_point': [_reads('n'), _writes('n'), 'n'] + [_FLOAT] * 4
     + [_reads(of='Q'), _FLAG],
@@ -102,9 +103,23 @@ _ARGUMENTS = {
 }
 
 
+# Plans that are kept of a kernel: as many as some networks have shapes.
+_MOST_PLANS = 1024
+
+# What is known of a call before its addresses: the arguments as C takes them,
+# with places left for those; of each array the address's place and its own,
+# its first and last byte from there on, and whether the address can be had
+# the short way; the pairs that must not overlap; the places of numbers that
+# are no sizes.
+_Plan = collections.namedtuple('_Plan', 'arguments arrays pairs numbers')
+
+
 class Signature(object):
 
     """The arguments of a kernel.
+
+    All that does not hang on addresses is checked once for the same sizes,
+    shapes, strides, types and flags.
 
     Args:
         arguments (list): As in the table above.
@@ -116,10 +131,10 @@ class Signature(object):
 
     def __init__(self, arguments):
         self._arguments = arguments
-        self._named = [
-            (i, argument) for i, argument in enumerate(arguments)
-            if not isinstance(argument, _Array)
-            and argument not in (_FLOAT, _FLAG)]
+        self._plans: dict = {}
+        self._are_sizes = [
+            not isinstance(argument, _Array)
+            and argument not in (_FLOAT, _FLAG) for argument in arguments]
         self.argtypes: list = []
         for argument in arguments:
             if isinstance(argument, _Array):
@@ -140,81 +155,114 @@ class Signature(object):
                 NumPy form).
 
         """
+        key = tuple([
+            (a.shape, a.strides, a.dtype, a.flags.num)
+            if type(a) is numpy.ndarray else a if is_size else type(a)
+            for is_size, a in zip(self._are_sizes, args)])
+        try:
+            plan = self._plans[key]
+        except KeyError:
+            if len(self._plans) >= _MOST_PLANS:
+                self._plans.clear()
+            plan = self._plans[key] = self._plan_of(args)
+        if plan is None:
+            return None
+        converted, spans = plan.arguments.copy(), []
+        for place, i, first, last, short in plan.arrays:
+            a = args[i]
+            address = (
+                ctypes.addressof(ctypes.c_char.from_buffer(a)) if short
+                else a.__array_interface__['data'][0])
+            converted[place] = address
+            spans.append((address + first, address + last))
+        for i, j in plan.pairs:
+            if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]:
+                return None
+        for place, i in plan.numbers:
+            converted[place] = args[i]
+        return converted
+
+    def _plan_of(self, args):
+        """The plan of a call, or ``None`` where it does not fit."""
         sizes = self._sizes_of(args)
         if sizes is None:
             return None
         converted: list = []
-        spans: list = []
-        for argument, value in zip(self._arguments, args):
+        arrays: list = []
+        writes: list = []
+        numbers: list = []
+        for i, (argument, value) in enumerate(zip(self._arguments, args)):
             if type(argument) is _Array:
                 if value is None and argument.optional:
                     converted += [None] * (1 + argument.strided)
-                elif not _add_array(
-                        argument, value, sizes, converted, spans):
+                    continue
+                span = _span_of(argument, value, sizes)
+                if span is None:
                     return None
+                flags = value.flags
+                arrays.append((len(converted), i) + span + (
+                    flags.c_contiguous and flags.writeable,))
+                writes.append(argument.writes)
+                converted.append(None)
+                if argument.strided:
+                    converted.append((ctypes.c_ssize_t * value.ndim)(
+                        *[s // value.itemsize for s in value.strides]))
             elif type(argument) is tuple:
                 converted.append((ctypes.c_int64 * len(value))(*value))
-            elif argument == _FLOAT and type(value) not in (float, int):
-                return None
             else:
+                if argument in (_FLOAT, _FLAG):
+                    if type(value) not in (
+                            (float, int) if argument == _FLOAT
+                            else (bool, int)):
+                        return None
+                    numbers.append((len(converted), i))
                 converted.append(value)
-        return converted
+        pairs = [(i, j) for j in range(len(arrays)) for i in range(j)
+                 if writes[i] or writes[j]]
+        return _Plan(converted, arrays, pairs, numbers)
 
     def _sizes_of(self, args):
         """The sizes by their names, or ``None`` where one is below 1."""
         sizes: dict = {}
-        for i, argument in self._named:
+        for argument, value in zip(self._arguments, args):
             if type(argument) is tuple:
-                sizes.update(zip(argument, args[i]))
-            else:
-                sizes[argument] = args[i]
+                sizes.update(zip(argument, value))
+            elif type(argument) is str and argument not in (_FLOAT, _FLAG):
+                sizes[argument] = value
         for name, value in sizes.items():
             if value < 1 and (value < 0 or name not in _MAY_BE_ZERO):
                 return None
         return sizes
 
 
-def _add_array(argument, a, sizes, converted, spans):
-    """Adds an array's address; answers whether the array fits.
+def _span_of(argument, a, sizes):
+    """First and last byte of an array from its address on.
 
-    ``spans`` holds first and last byte of those before, and whether they are
-    written.
+    ``None`` where the array does not fit.
     """
     if type(a) is not numpy.ndarray:
-        return False
-    size, per, typestr, writes, strided, _ = argument
+        return None
+    size, per, dtype, writes, strided, _ = argument
     wanted = 1
     for name in size:
         wanted *= sizes[name]
     if per is not None:
         wanted //= sizes[per]
     if a.size != wanted or sizes.setdefault(size, a.shape) != a.shape:
-        return False
-    interface = a.__array_interface__
-    address, read_only = interface['data']
-    item = a.itemsize
-    if (interface['typestr'] != typestr or address % item
-            or writes and read_only):
-        return False
-    converted.append(address)
-    first, last = address, address + wanted * item
-    if strided:
-        strides, shape = a.strides, tuple([sizes[name] for name in size])
-        if a.shape != shape or any(s % item for s in strides):
-            return False
-        converted.append((ctypes.c_ssize_t * a.ndim)(
-            *[s // item for s in strides]))
-        reach = [(n - 1) * s for n, s in zip(shape, strides)]
-        first = address + sum(r for r in reach if r < 0)
-        last = address + sum(r for r in reach if r > 0) + item
-    elif interface['strides'] is not None:  # it is None where C-contiguous
-        return False
-    for other_first, other_last, is_written in spans:
-        if (is_written or writes) and (
-                first < other_last and other_first < last):
-            return False
-    spans.append((first, last, writes))
-    return True
+        return None
+    item, flags = a.itemsize, a.flags
+    # the address that NumPy aligned stays so with the key
+    if a.dtype.str != dtype or not flags.aligned or (
+            writes and not flags.writeable):
+        return None
+    if not strided:
+        return (0, wanted * item) if flags.c_contiguous else None
+    shape = tuple([sizes[name] for name in size])
+    if a.shape != shape or any(s % item for s in a.strides):
+        return None
+    reach = [(n - 1) * s for n, s in zip(shape, a.strides)]
+    return (sum(r for r in reach if r < 0),
+            sum(r for r in reach if r > 0) + item)
 
 
 SIGNATURES = {

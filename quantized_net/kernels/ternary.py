@@ -234,8 +234,9 @@ def gradients_cuda(g, codes, Wp, Wn, sign, is_mean):
         'float64 p, float64 n_p, float64 m, float64 n_m, float64 sign, '
         'bool is_mean', 'T gWp, T gWn', 'Sums(p, n_p, m, n_m)',
         'Sums(a.p + b.p, a.n_p + b.n_p, a.m + b.m, a.n_m + b.n_m)',
-        '''gWp = (T)(is_mean && a.n_p > 1 ? a.p / a.n_p : a.p),
-        gWn = (T)(sign * (is_mean && a.n_m > 1 ? a.m / a.n_m : a.m))''',
+        # one line: CuPy makes a macro of it
+        'gWp = (T)(is_mean && a.n_p > 1 ? a.p / a.n_p : a.p), '
+        'gWn = (T)(sign * (is_mean && a.n_m > 1 ? a.m / a.n_m : a.m))',
         '0', 'quantized_net_ternary_sums', reduce_type='Sums', preamble='''
 struct Sums {
   double p, n_p, m, n_m;

@@ -11,6 +11,7 @@ class NBit(method.Method):
 
     """Methods of n-bit weights and activations; most keep the ends finer."""
 
+    mixes = True
     ends = 'float'
 
     def add_bits(self, group, weight, activation):

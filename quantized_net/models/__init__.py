@@ -1,6 +1,7 @@
 """The networks of the published experiments."""
 
 from quantized_net.models.alexnet import AlexNet
+from quantized_net.models.binarynet import BinaryNet
 from quantized_net.models.convnet import ConvNet
 from quantized_net.models.googlenet_bn import GoogLeNetBN
 from quantized_net.models.gupta import GuptaCifarCNN
@@ -14,6 +15,8 @@ from quantized_net.models.resnet_imagenet import ResNet
 from quantized_net.models.vgg16 import VGG16
 from quantized_net.models.vgg7 import VGG7
 
-__all__ = ['AlexNet', 'ConvNet', 'GoogLeNetBN', 'GuptaCNN', 'GuptaCifarCNN',
-           'GuptaDNN', 'LeNet', 'MLP', 'PolinoCIFAR', 'ResNet', 'ResNetCIFAR',
-           'VGG16', 'VGG7']
+__all__ = [
+    'AlexNet', 'BinaryNet', 'ConvNet', 'GoogLeNetBN', 'GuptaCNN',
+    'GuptaCifarCNN', 'GuptaDNN', 'LeNet', 'MLP', 'PolinoCIFAR', 'ResNet',
+    'ResNetCIFAR', 'VGG16', 'VGG7',
+]

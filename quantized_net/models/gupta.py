@@ -78,21 +78,24 @@ class GuptaCifarCNN(chainer.Chain):
     Args:
         n_out (int): Number of classes.
         n_in (int): Channels of the images.
+        size (int): Their height and width.
 
     .. seealso:: Gupta et al., arXiv:1502.02551, section 4.2
 
     """
 
-    def __init__(self, n_out=10, n_in=3):
+    def __init__(self, n_out=10, n_in=3, size=32):
         super(GuptaCifarCNN, self).__init__()
+        for _ in range(3):
+            size = -(-(size - 3) // 2) + 1
         with self.init_scope():
             self.conv1 = links.Convolution2D(n_in, 64, 5, pad=2)
             self.conv2 = links.Convolution2D(64, 64, 5, pad=2)
             self.conv3 = links.Convolution2D(64, 64, 5, pad=2)
-            self.fc4 = L.Linear(4 * 4 * 64, n_out)
+            self.fc4 = L.Linear(size ** 2 * 64, n_out)
 
     def forward(self, x):
-        """Returns logits of shape (N, n_out) for x of shape (N, C, 32, 32)."""
+        """Returns logits of shape (N, n_out) for x of shape (N, C, H, W)."""
         h = x
         for conv in (self.conv1, self.conv2, self.conv3):
             h = functions.max_pooling_2d(F.relu(conv(h)), 3, 2)

@@ -46,6 +46,7 @@ class PolinoCIFAR(chainer.Chain):
         name (str): As above.
         n_out (int): Number of classes.
         n_in (int): Channels of the images.
+        size (int): Their height and width.
         relu_of_logits (bool): Whether a ReLU follows the classifier.
 
     .. seealso:: Polino et al., arXiv:1802.05668, section 5.1
@@ -54,14 +55,13 @@ class PolinoCIFAR(chainer.Chain):
 
     SHAPES = tuple(_SHAPES)
 
-    def __init__(self, name='student1', n_out=10, n_in=3,
+    def __init__(self, name='student1', n_out=10, n_in=3, size=32,
                  relu_of_logits=True):
         super(PolinoCIFAR, self).__init__()
         shape = _SHAPES[name]
         self.relu_of_logits = relu_of_logits
         # of the forward: numbers of layers, and poolings
         self._steps = []  # type: list[int | str]
-        size = 32
         with self.init_scope():
             number = 0
             for group in shape.groups:
@@ -77,7 +77,7 @@ class PolinoCIFAR(chainer.Chain):
                     n_in = n
                 else:
                     self._steps.append('pool')
-                    size //= 2
+                    size = -(-size // 2)
             n_in *= size ** 2
             self._linear = ['fc%d' % (i + 1)
                             for i in range(len(shape.linear))]
@@ -87,7 +87,7 @@ class PolinoCIFAR(chainer.Chain):
             self.classifier = L.Linear(n_in, n_out)
 
     def forward(self, x):
-        """Returns logits of shape (N, n_out) for x of shape (N, C, 32, 32)."""
+        """Returns logits of shape (N, n_out) for x of shape (N, C, H, W)."""
         h = x
         for step in self._steps:
             if step == 'pool':

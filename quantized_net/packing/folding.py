@@ -19,7 +19,8 @@ from .network import Network
 from .tensors import FloatTensor
 from .tensors import PackedTensor
 
-_ROUNDING = {'sign', 'round_to_steps', 'round_to_powers'}
+_ROUNDING = {'sign', 'round_to_steps', 'round_to_parts', 'round_to_powers',
+             'round_to_fixed_point'}
 _PASSING = {'relu', 'leaky_relu', 'clip', 'max_pooling', 'max', 'reshape',
             'transpose', 'pad', 'concat', 'multiply_constant',
             'add_constant', 'hard_sigmoid'}

@@ -25,8 +25,9 @@ class Network(object):
         tensors (dict): From names to :class:`FloatTensor` and
             :class:`PackedTensor`.
         pixels (dict or None): How 8-bit pixels become inputs,
-            ``(pixel - mean) / divisor``: ``'divisor'``, and ``'mean'``, the
-            name of a tensor of the input's shape, or (C, 1, 1), if any.
+            ``(pixel - mean) * float32(1 / divisor)``: ``'divisor'``, and
+            ``'mean'``, the name of a tensor of the input's shape, or
+            (C, 1, 1), if any.
 
     Attributes:
         shapes (list of tuples): Of the values, the input first.

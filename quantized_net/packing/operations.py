@@ -233,6 +233,12 @@ def _exponents(shapes, attributes, tensors):
     return shapes[0]
 
 
+def _word(shapes, attributes, tensors):
+    _check(2 <= attributes['il'] + attributes['fl'] <= 24,
+           'a word of %d bits' % (attributes['il'] + attributes['fl']))
+    return shapes[0]
+
+
 _WINDOW = {'stride': (_pair, [1, 1]), 'pad': (_pair_from_0, [0, 0])}
 _POOLING = dict(_WINDOW, kernel=(_pair, REQUIRED),
                 stride=(_pair, REQUIRED))
@@ -268,6 +274,13 @@ KINDS = {
     'round_to_steps': Kind(1, {}, {
         'step': (lambda v: _is_float(v) and v > 1e-38, REQUIRED),
         'low': (_is_float, REQUIRED), 'high': (_is_float, REQUIRED)}, _range),
+    # round(clip(x, 0, 1) n) / n
+    'round_to_parts': Kind(1, {}, {'n': (_is_int(1, _SIZE), REQUIRED)},
+                           _same),
+    # multiples of 2^-fl within [-2^(il - 1), 2^(il - 1) - 2^-fl], halves down
+    'round_to_fixed_point': Kind(1, {}, {
+        'il': (_is_int(-24, 48), REQUIRED),
+        'fl': (_is_int(-24, 48), REQUIRED)}, _word),
     # functions.log_quant
     'round_to_powers': Kind(1, {}, {
         'lowest': (lambda v: v is None or _is_int(-126, 127)(v), None),

@@ -14,8 +14,9 @@ class FixedPoint(quantizer.Quantizer):
 
     """Rounds to fixed point numbers <IL, FL>, in training at random.
 
-    See :func:`quantized_net.functions.fixed_point`.  Stochastic rounding
-    rounds to the nearest where nothing is trained.
+    See :func:`quantized_net.functions.fixed_point`.  Where nothing is trained
+    it rounds to the nearest, half a step to the even multiple
+    (:func:`quantized_net.functions.linear_quant`).
 
     As the quantizer of a layer's input it can round the error, too: the
     gradient that the layer hands down, to another <IL, FL>.  The loss is a
@@ -64,11 +65,14 @@ class FixedPoint(quantizer.Quantizer):
         self._key = self._new_key()
 
     def forward(self, x):
-        key = self._key if chainer.config.train else None
-        y = functions.fixed_point(x, self.il, self.fl, key)
+        if not chainer.config.train:
+            highest = 2. ** (self.il - 1)
+            return functions.linear_quant(
+                x, self.step, -highest, highest - self.step, clip_value=None)
+        y = functions.fixed_point(x, self.il, self.fl, self._key)
         if self.error is None:
             return y
-        return functions.quantize_gradient(y, self._round_error)
+        return functions.with_gradient(y, self._round_error)
 
     def levels(self, W):
         xp = backend.get_array_module(W)

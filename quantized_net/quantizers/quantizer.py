@@ -80,6 +80,14 @@ class Quantizer(chainer.Link):
     def forward(self, W):
         """Quantizes.
 
+        NaN is never hidden: it stays NaN where it is, on every device.  An
+        infinity becomes what the formula tends to.  So the values of binary,
+        uniform and power-of-two quantizers saturate, as a clip does: those
+        formulas are the same for all that lies beyond their range.  Where
+        there is no such limit, as of a ternary weight, whose scale or
+        threshold hangs on all weights, it becomes NaN.  :meth:`encode`
+        refuses both.
+
         Args:
             W (~chainer.Variable): Latent values, any shape.
 
@@ -231,6 +239,7 @@ class Quantizer(chainer.Link):
     def _nearest_codes(self, W, codebook):
         """Codes into a codebook of sorted values, every quantized one."""
         self._check_finite(W)
+        codebook = as_codebook(codebook)
         xp = backend.get_array_module(W)
         with chainer.no_backprop_mode():
             quantized = self(W).array

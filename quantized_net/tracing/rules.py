@@ -34,8 +34,12 @@ import numpy
 from quantized_net import errors
 # the functions have the names of these modules
 from quantized_net.functions.convolution_2d import _AddTo
+from quantized_net.functions.dorefa import _Activation
+from quantized_net.functions.fixed_point import _FixedPoint
+from quantized_net.functions.learned_step import _LearnedStep
 from quantized_net.functions.linear_quant import _LinearQuant
 from quantized_net.functions.log_quant import _LogQuant
+from quantized_net.functions.with_gradient import _WithGradient
 from quantized_net.functions.sign import _Sign
 
 _RULES = {}  # type: dict
@@ -236,6 +240,28 @@ def _steps(tracer, call):
                       low=float(node.low), high=float(node.high))
 
 
+@rule(_LearnedStep)
+def _learned_step(tracer, call):
+    step = call.constants(1)[0].array
+    return tracer.add('round_to_steps', [call.x], step=float(step), **{
+        name: float(numpy.float32(getattr(call.node, name)) * step)
+        for name in ('low', 'high')})
+
+
+@rule(_Activation)
+def _parts(tracer, call):
+    return tracer.add('round_to_parts', [call.x], n=int(call.node.n))
+
+
+@rule(_FixedPoint)
+def _fixed_point(tracer, call):
+    il, fl, key, unit = call.node.args
+    if key is not None or unit != 1:
+        call.refuse('at random, or of another unit')
+    return tracer.add('round_to_fixed_point', [call.x], il=int(il),
+                      fl=int(fl))
+
+
 @rule(_LogQuant)
 def _powers(tracer, call):
     node = call.node
@@ -245,15 +271,56 @@ def _powers(tracer, call):
 
 @rule(basic_math.Add, basic_math.MultiAdd, _AddTo)
 def _add(tracer, call):
+    if len(call.operands) == 2 and not all(
+            isinstance(v, int) for v in call.operands):
+        value, vector = _by_channel(call)
+        return _normalize(tracer, value, 2, vector)
     first, *rest = call.values()
     for value in rest:
         first = tracer.add('add', [first, value])
     return first
 
 
+@rule(basic_math.Sub)
+def _subtract(tracer, call):
+    if isinstance(call.operands[0], int):
+        if isinstance(call.operands[1], int):
+            return tracer.add('add', [call.x, tracer.add(
+                'multiply_constant', [call.operands[1]], value=-1.)])
+        value, vector = _by_channel(call)
+        return _normalize(tracer, value, 0, vector)
+    call.refuse('from a constant')
+
+
 @rule(basic_math.Mul)
 def _multiply(tracer, call):
+    if not all(isinstance(v, int) for v in call.operands):
+        value, vector = _by_channel(call)
+        return _normalize(tracer, value, 1, vector)
     return tracer.add('multiply', call.values())
+
+
+def _by_channel(call):
+    """A value, and a constant that has one number for each channel."""
+    value, = [v for v in call.operands if isinstance(v, int)]
+    array, = [v.array for v in call.operands if not isinstance(v, int)]
+    shape = call.out.shape
+    if len(shape) < 2 or call.shapes[call.operands.index(value)] != shape:
+        call.refuse('with an array')
+    full = numpy.broadcast_to(array, shape)
+    vector = full[(0, slice(None)) + (0,) * (len(shape) - 2)]
+    if (full != vector.reshape((1, -1) + (1,) * (len(shape) - 2))).any():
+        call.refuse('with an array that is no constant of each channel')
+    return value, vector
+
+
+def _normalize(tracer, value, row, vector):
+    """(x - mean) scale + shift with one of the three."""
+    factors = numpy.zeros((3, len(vector)), numpy.float32)
+    factors[1] = 1
+    factors[row] = vector
+    return tracer.add('normalization', [value], {
+        'factors': tracer.own('factors', factors)})
 
 
 def _scalar(call):
@@ -324,7 +391,7 @@ def _reshape(tracer, call):
     return tracer.add('reshape', [call.x], shape=_ints(*shape[1:]))
 
 
-@rule(cast.Cast, identity.Identity)
+@rule(cast.Cast, identity.Identity, _WithGradient)
 def _identity(tracer, call):
     return call.x
 

@@ -96,6 +96,12 @@ class Tracer(object):
         self.tensors[name] = value
         return name
 
+    def own(self, name, array):
+        """Takes an array among the tensors; returns the name that it got."""
+        name = '%s%d' % (name, len(self.tensors))
+        self.tensors[name] = tensors.FloatTensor(array)
+        return name
+
     def _packed(self, path, layer, array):
         try:
             # what is random in training is not here

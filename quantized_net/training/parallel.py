@@ -16,6 +16,7 @@ from chainer.training import extensions
 import numpy
 
 from quantized_net import quantizers
+from quantized_net.extensions import log_report
 
 
 def updater(ranks, seed, iterator, optimizer, device, **kwargs):
@@ -125,9 +126,9 @@ def start(ranks, trainer):
         optimizer.is_changed(optimizer.target)
 
 
-class LogReport(extensions.LogReport):
+class LogReport(log_report.LogReport):
 
-    """Chainer's, of the means over the ranks."""
+    """The same, of the means over the ranks."""
 
     default_name = 'LogReport'
 
@@ -143,7 +144,7 @@ class LogReport(extensions.LogReport):
         self._summary.average()
 
 
-class _Summary(reporter.DictSummary):
+class _Summary(log_report.Means):
 
     def __init__(self, ranks):
         super(_Summary, self).__init__()
@@ -151,6 +152,7 @@ class _Summary(reporter.DictSummary):
 
     def average(self):
         """Gives each entry the mean over the ranks that have it."""
+        self.add_up()
         mine = {name: [float(chainer.get_device('@numpy').send(x))
                        for x in (s._x, s._x2)] + [s._n]
                 for name, s in self._summaries.items()}

@@ -117,7 +117,7 @@ def _call(main):
         return 1, 'failed: %s' % e
     except MemoryError as e:
         return 1, ('failed: out of memory (%s); a smaller network or batch '
-                   'needs less' % (e or 'no more is known'))
+                   'needs less' % (str(e) or 'no more is known'))
     except errors.Interrupted as e:
         return 130, str(e)
     except KeyboardInterrupt:

@@ -23,6 +23,7 @@ from quantized_net.training import parallel
 from quantized_net.training import run
 from quantized_net.training import schedules
 from quantized_net.training import snapshot
+from quantized_net.training import threads
 from quantized_net.training import versions
 
 
@@ -75,14 +76,16 @@ def teacher(args, make):
         ~quantized_net.UserError: Where the file does not fit.
 
     """
-    options = argparse.Namespace(**vars(args))
+    # the method says whether there are ReLUs
+    options = argparse.Namespace(**dict(vars(args), method='float'))
     path = os.path.join(os.path.dirname(args.teacher), 'args.json')
     state = numpy.random.get_state()
     try:
         if os.path.exists(path):
             its = experiments.read_args(os.path.dirname(args.teacher))
             vars(options).update({name: its[name] for name in (
-                'network', 'unit', 'hidden_layers') if name in its})
+                'method', 'network', 'unit', 'hidden_layers')
+                if name in its})
         network = make(options)
     except (KeyError, OSError, TypeError, ValueError) as e:
         raise errors.UserError(
@@ -202,7 +205,7 @@ def build(stage, updater, info, columns=()):
             model, args.anneal * args.epoch))
     trainer.extend(our_extensions.NaNGuard(ranks=ranks))
     if ranks.communicator is None:
-        trainer.extend(extensions.LogReport())
+        trainer.extend(our_extensions.LogReport())
     else:
         trainer.extend(parallel.LogReport(ranks))
         trainer.extend(parallel.Average(ranks))
@@ -262,25 +265,30 @@ def run_to_end(stage, trainer, info):
         snapshot.check_folder(trainer)
 
     ranks.on_first(prepare)
-    if stage.resume:
-        snapshot.load(stage.resume, trainer, ranks)
-    elif stage.args.autoload and snapshot.load_newest(
-            trainer.out, trainer, ranks) is None and (
+    resumed = stage.resume
+    if resumed:
+        snapshot.load(resumed, trainer, ranks)
+    elif stage.args.autoload:
+        resumed = snapshot.load_newest(trainer.out, trainer, ranks)
+        if resumed is None and (
                 stage.init is not None and ranks.on_first(
                     lambda: _goes_on_without_init(stage))):
-        raise ranks.ending(errors.UserError(
-            'no snapshot in %s can be loaded, and %s is gone; train without '
-            '--autoload' % (stage.out, stage.init)))
+            raise ranks.ending(errors.UserError(
+                'no snapshot in %s can be loaded, and %s is gone; train '
+                'without --autoload' % (stage.out, stage.init)))
+    model = trainer.updater.get_optimizer('main').target
     parallel.start(ranks, trainer)
     if ranks.rank == 0:
+        if resumed and model.device.xp is numpy:
+            threads.tell_of_another(os.path.dirname(resumed))
         files.write_json(os.path.join(trainer.out, 'args.json'), dict(
             vars(stage.args), script=info.script, dataset=info.dataset,
-            init=stage.init, title=info.title, versions=versions.versions()))
+            init=stage.init, title=info.title, threads=threads.number(),
+            versions=versions.versions()))
 
     run.run(trainer)
     if ranks.rank:
         return
-    model = trainer.updater.get_optimizer('main').target
     weights.save(os.path.join(trainer.out, 'model.npz'), model.predictor)
     print(comparison.table(
         info.title, trainer.get_extension('LogReport').log, info.variant))

@@ -9,6 +9,7 @@ import numpy
 import pytest
 
 from quantized_net import functions
+from quantized_net.kernels import sign_product
 from testing import assert_close
 
 TOLERANCE = {'e': 2e-2, 'f': 2e-5, 'd': 1e-10}
@@ -113,3 +114,26 @@ def test_wrong_sizes():
     with pytest.raises(type_check.InvalidType):
         functions.binary_linear(
             numpy.zeros((2, 5), 'f'), numpy.ones((3, 6), 'f'))
+
+
+@pytest.mark.parametrize('binary_input,expected', [
+    (False, [(4, 7), (4, 5)]), (True, [(4, 5), (5, 4)])])
+@pytest.mark.parametrize('dtype', ['f', 'e'])
+def test_signs_are_multiplied_as_signs(
+        monkeypatch, binary_input, expected, dtype):
+    """The input's gradient; the forward, or where the input is binary, too,
+    the weight's gradient (and the forward has bits to count)."""
+    calls = []
+    original = sign_product.sign_product
+
+    def counted(a, signs):
+        calls.append(a.shape)
+        return original(a, signs)
+    monkeypatch.setattr(sign_product, 'sign_product', counted)
+    x, W = [chainer.Parameter(numpy.sign(
+        numpy.random.uniform(-1, 1, shape)).astype(dtype))
+        for shape in ((4, 7), (5, 7))]
+    y = functions.binary_linear(x, W, binary_input=binary_input)
+    chainer.functions.sum(y).backward()
+    # half precision is Chainer's
+    assert calls == (expected if dtype == 'f' else [])

@@ -38,9 +38,9 @@ def test_the_gradient_passes_where_it_saturates_too(device):
     assert to_cpu(x.grad).tolist() == [1, -2, 3]
 
 
-def test_quantized_gradient(device):
+def test_gradient_through_a_function(device):
     x = chainer.Variable(device.send(numpy.array([1, 2, 3], 'f')))
-    y = functions.quantize_gradient(
+    y = functions.with_gradient(
         x, lambda g: functions.fixed_point(g, 4, 1))
     assert to_cpu(y).tolist() == [1, 2, 3]
     y.grad = device.send(numpy.array([.3, .7, -5.1], 'f'))

@@ -20,6 +20,11 @@ MAKERS = {
     'ttq relative': lambda: quantizers.TTQ(.2, scales='relative'),
     'twn': quantizers.TWN,
     'twn per filter': lambda: quantizers.TWN(per_filter=True),
+    'bwn': quantizers.BWN,
+    'dorefa of one bit': lambda: quantizers.DoReFa(1),
+    'dorefa': lambda: quantizers.DoReFa(3),
+    'lsq of one bit': lambda: quantizers.LSQ(1),
+    'lsq': lambda: quantizers.LSQ(3),
 }
 
 

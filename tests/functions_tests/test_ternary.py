@@ -147,7 +147,8 @@ def test_no_weights(device, shape, per_filter):
 
 def test_weights_that_are_no_floats(device):
     W = device.send(numpy.arange(6).reshape(2, 3))
-    with pytest.raises(chainer.utils.type_check.InvalidType):
+    with pytest.raises(chainer.utils.type_check.InvalidType,
+                       match='W.dtype'):
         functions.twn(W)
     for function in (functions.twn_codes, functions.max_threshold,
                      lambda W: functions.quantile_threshold(W, .5)):
@@ -162,7 +163,7 @@ def test_max_threshold(device):
 
 
 @pytest.mark.parametrize('sparsity', [0, .1, .5, .93])
-@pytest.mark.parametrize('shape', [(10,), (13, 7)])
+@pytest.mark.parametrize('shape', [(10,), (13, 7), (60, 50)])
 def test_quantile_threshold(device, sparsity, shape):
     W = numpy.random.uniform(-1, 1, shape).astype('f')
     delta = functions.quantile_threshold(device.send(W), sparsity)

@@ -12,7 +12,8 @@ from quantized_net import optimizers
 NAMES = [
     'mlp float', 'mlp bnn', 'mlp qnn', 'mlp binaryconnect', 'convnet float',
     'convnet ttq', 'convnet twn', 'convnet bwn', 'mlp dorefa', 'mlp lsq',
-    'resnet20 float', 'resnet20 ttq', 'resnet20 twn']
+    'convnet inq', 'convnet buckets', 'resnet20 float', 'resnet20 ttq',
+    'resnet20 twn']
 
 
 class Case(object):

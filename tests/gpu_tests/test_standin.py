@@ -123,6 +123,35 @@ def test_reduction(cupy, shape, axis):
             2 * x.sum(axis=axis, keepdims=keepdims), 1e-12)
 
 
+def test_reduction_to_several_arrays(cupy):
+    """The first is returned, as CuPy has it; macros are of one line."""
+    parts = 'T x', 'T s, T n', 'x', 'a + b'
+    s, n = cupy.empty((2, 3))
+    found = cupy.ReductionKernel(*parts, 's = a, n = -a', '0', 'both')(
+        cupy.arange(6.).reshape(2, 3), s, n, axis=0)
+    assert found is s and s.get().tolist() == [3, 5, 7]
+    assert n.get().tolist() == [-3, -5, -7]
+    with pytest.raises(ValueError, match='both: .* one line'):
+        cupy.ReductionKernel(*parts, 's = a,\n n = -a', '0', 'both')
+
+
+def test_structure_by_value(cupy):
+    row = numpy.dtype([('p', numpy.uintp), ('a', 'f')], align=True)
+    x, table = cupy.arange(4, dtype='f'), numpy.zeros(1, row)
+    table['p'], table['a'] = x.data.ptr, 2
+    kernel = cupy.RawKernel('''
+        struct Row { float* p; float a; };
+        extern "C" __global__ void scale(const Row row) {
+          row.p[threadIdx.x] *= row.a;
+        }''', 'scale')
+    kernel((1,), (4,), (table,))
+    assert x.get().tolist() == [0, 2, 4, 6]
+    with pytest.raises(TypeError, match='size one'):
+        kernel((1,), (4,), (numpy.zeros(2, row),))
+    with pytest.raises(TypeError, match='16, not|16. bytes'):
+        kernel((1,), (4,), (numpy.zeros(1, 'f'),))
+
+
 def test_raw_kernel(cupy):
     x, y = cupy.arange(1000, dtype='f'), cupy.zeros((), 'f')
     kernel = cupy.RawKernel(RAW_SUM, 'block_sums')

@@ -26,6 +26,12 @@ SAME = [
     ('round_to_steps', lambda x: functions.linear_quant(x, .25, -1, .75),
      {'step': .25, 'low': -1, 'high': .75}),
     ('round_to_powers', functions.log_quant, {}),
+    ('round_to_parts', lambda x: functions.dorefa_activation(x, 3),
+     {'n': 7}),
+    ('round_to_fixed_point', lambda x: functions.fixed_point(x, 2, 1),
+     {'il': 2, 'fl': 1}),
+    ('round_to_fixed_point', lambda x: functions.fixed_point(x, 1, 9),
+     {'il': 1, 'fl': 9}),
     ('round_to_powers', lambda x: functions.log_quant(x, -2, 1),
      {'lowest': -2, 'highest': 1}),
     ('softmax', F.softmax, {}),
@@ -205,7 +211,7 @@ def test_probabilities(predictor):
 def test_pixels_and_other_numbers(predictor):
     x = numpy.random.RandomState(0).randint(
         0, 256, (3,) + predictor.input_shape)
-    expected = predictor((x / numpy.float32(255)).astype('f'))
+    expected = predictor(x.astype('f') * numpy.float32(1 / 255))
     numpy.testing.assert_array_equal(
         predictor(x.astype(numpy.uint8)), expected)
     with pytest.raises(quantized_net.UserError, match='int64'):

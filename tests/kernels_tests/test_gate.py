@@ -16,6 +16,7 @@ from quantized_net.kernels import native
 from quantized_net.kernels import pooling
 from quantized_net.kernels import powers_of_two
 from quantized_net.kernels import sign_product
+from quantized_net.kernels import signatures
 from quantized_net.kernels import straight_through
 from quantized_net.kernels import ternary
 
@@ -220,3 +221,39 @@ def test_powers_of_two_in_the_other_byte_order(dtype):
     assert found.dtype == swapped.dtype
     numpy.testing.assert_array_equal(
         found, powers_of_two.to_powers_of_two(x, 2.))
+
+
+def test_a_call_that_fitted_is_no_pass_for_the_next():
+    """The same shapes, strides and sizes: all else is looked at again."""
+    if native.library() is None:
+        pytest.skip('the kernels are not compiled here (see show_config())')
+    whole = numpy.zeros(4 * 8 * 4 + 1, 'B')
+    x, g, v, other = whole[:-1].view('f').reshape(4, 8)
+    numbers = 8, .1, .9, 0., False
+    read_only = x.view()
+    read_only.flags.writeable = False
+    unaligned = whole[1:33].view('f')
+    swapped = other.view(other.dtype.newbyteorder('S'))
+    shifted = whole[8:40].view('f')  # of x and of g
+    for _ in range(2):
+        assert native.call('momentum_sgd', x, g, v, *numbers)
+        assert native.call('momentum_sgd', x, read_only.copy(), v, *numbers)
+        for arrays in ((read_only, g, v), (unaligned, g, v), (x, x, v),
+                       (x, swapped, v), (x, shifted, v), (shifted, g, v),
+                       (x, g, g), (x, None, v), (x, g.tolist(), v),
+                       (x, g.view(type('Other', (numpy.ndarray,), {})), v)):
+            assert not native.call('momentum_sgd', *arrays, *numbers)
+        for bad in ((7, .1, .9, 0., False), (8, numpy.float32(.1), .9, 0.,
+                                             False), (8, None, .9, 0., False),
+                    (8, .1, .9, 0., None), (-8, .1, .9, 0., False)):
+            assert not native.call('momentum_sgd', x, g, v, *bad)
+    assert (whole[:-1] == 0).all()
+
+
+def test_plans_are_bounded(monkeypatch):
+    monkeypatch.setattr(signatures, '_MOST_PLANS', 3)
+    gate = signatures.Signature(signatures._ARGUMENTS['sign'])
+    for n in list(range(1, 10)) * 2:
+        x, y = numpy.zeros((2, n), 'f')
+        assert gate.convert((x, y, n))[2] == n
+        assert len(gate._plans) <= 3

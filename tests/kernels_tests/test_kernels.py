@@ -37,14 +37,14 @@ def test_adam_gives_the_same_bits(n, scalars):
 
 @needs_native
 @pytest.mark.parametrize('shape', [(), (1,), (7, 9), (1000, 333)])
-@pytest.mark.parametrize('largest', [1., .25])
-def test_powers_of_two_give_the_same_bits(shape, largest):
+@pytest.mark.parametrize('bounds', [(1.,), (.25,), (1., .25), (.5, .5)])
+def test_powers_of_two_give_the_same_bits(shape, bounds):
     x = numpy.asarray(numpy.random.normal(size=shape), 'f')
     if x.size > 20:
         x.ravel()[:9] = [0, -0., numpy.nan, numpy.inf, -numpy.inf, 1e-42,
                          -1e-42, 1.4142135, 1.4142137]
-    expected = powers_of_two.reference(x, largest)
-    found = powers_of_two.to_powers_of_two(x, largest)
+    expected = powers_of_two.reference(x, *bounds)
+    found = powers_of_two.to_powers_of_two(x, *bounds)
     assert found.shape == shape
     numpy.testing.assert_array_equal(
         found.view('u4'), expected.view('u4'))

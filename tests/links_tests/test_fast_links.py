@@ -1,7 +1,5 @@
 """The layers on our kernels beside Chainer's."""
 
-import functools
-
 import chainer
 from chainer import links as L
 from chainer import memory_layouts
@@ -177,9 +175,9 @@ def test_convolution(device, args, options):
 
 @pytest.mark.parametrize('make_link', [
     links.Convolution2D, links.QuantizedConvolution2D,
-    functools.partial(links.QuantizedConvolution2D,
-                      weight_quantizer=quantizers.Sign(),
-                      gradient_quantizer=quantizers.LogQuant())])
+    lambda *args: links.QuantizedConvolution2D(
+        *args, weight_quantizer=quantizers.Sign(),
+        gradient_quantizer=quantizers.LogQuant())])
 def test_residual_of_a_convolution(device, make_link):
     link = make_link(3, 5, 3)
     link.to_device(device)

@@ -9,8 +9,10 @@ from chainer import links as L
 import numpy
 import pytest
 
+from quantized_net import errors
 from quantized_net import functions
 from quantized_net import links
+from quantized_net.links import quantized_layer
 from quantized_net import quantizers
 
 
@@ -196,6 +198,48 @@ def test_binary_weights_of_a_linear_layer(
     F.sum(expected * expected).backward()
     chainer.testing.assert_allclose(
         layer.W.grad, gW, rtol=1e-5, atol=1e-4)
+
+
+def test_first_values_are_taken_in_training_alone(device, x):
+    layer = make('linear', weight_quantizer=quantizers.TTQ(scales='relative'))
+    layer.to_device(device)
+    with chainer.using_config('train', False):
+        layer(x)
+    assert not layer.weight_quantizer.initialized
+    layer(x)
+    assert layer.weight_quantizer.initialized
+
+
+def test_kinds():
+    layer = make('linear', weight_quantizer=quantizers.Sign(),
+                 input_quantizer=quantizers.LinearQuant(3))
+    assert (layer.weight_kind, layer.input_kind) == ('binary', 'uniform')
+    # on its way to its levels it is of no kind yet, in training
+    layer.weight_quantizer.inverse_slope = .5
+    assert layer.weight_kind is None
+    with chainer.using_config('train', False):
+        assert layer.weight_kind == 'binary'
+    plain = make('linear')
+    assert plain.weight_kind is None and plain.input_kind is None
+
+
+def test_whose_a_quantizer_is():
+    taken, free = quantizers.Sign(), quantizers.Sign()
+    layer = make('linear', weight_quantizer=taken)
+    assert quantized_layer.is_taken(taken)
+    assert not quantized_layer.is_taken(free)
+    assert not quantized_layer.is_taken(layer.copy().weight_quantizer)
+    with pytest.raises(errors.UserError, match='input_quantizer: this Sign'):
+        make('linear', input_quantizer=taken)
+
+
+def test_a_function_for_a_quantizer(device, x):
+    layer = make('linear', weight_quantizer=functions.sign,
+                 input_quantizer=F.relu)
+    layer.to_device(device)
+    assert bool((abs(layer.quantized_W.array) == 1).all())
+    assert_close(layer(x), F.linear(
+        F.relu(x), functions.sign(layer.W), layer.b))
 
 
 def test_which_layers_have_whole_sums():

@@ -14,6 +14,8 @@ MODELS = {
     'convnet': (models.ConvNet, (1, 28, 28)),
     'resnet': (lambda: models.ResNetCIFAR(20), (3, 32, 32)),
     'vgg7': (models.VGG7, (3, 32, 32)),
+    'binarynet': (models.BinaryNet, (3, 32, 32)),
+    'mlp4': (lambda: models.MLP(30, n_hidden=3), (784,)),
 }
 
 
@@ -27,6 +29,28 @@ def make(name, device, n=2):
 
 def test_size_of_convnet():
     assert models.ConvNet().count_params() == 29034
+
+
+def test_sizes_of_the_binary_networks():
+    assert models.BinaryNet().count_params() == 14029716
+    # three hidden layers, BatchNormalization behind all four
+    assert models.MLP(2048, n_hidden=3).count_params() == (
+        784 * 2048 + 2 * 2048 ** 2 + 20480 + 3 * 3 * 2048 + 3 * 10)
+    for size in (8, 28):
+        assert models.BinaryNet(size=size)(
+            numpy.zeros((2, 3, size, size), 'f')).shape == (2, 10)
+
+
+def test_binarynet_pools_before_it_normalizes():
+    """So the signs that the next layer takes are of pooled sums."""
+    model = models.BinaryNet(relu=False, size=8)
+    x = numpy.random.normal(size=(2, 3, 8, 8)).astype('f')
+    h = model.bn2(F.max_pooling_2d(model.conv2(model.bn1(
+        model.conv1(x))), 2))
+    numpy.testing.assert_allclose(h.array.mean(axis=(0, 2, 3)), 0, atol=1e-5)
+    with chainer.using_config('train', False):
+        last = model(x).array
+    assert last.shape == (2, 10) and (last < 0).any()
 
 
 def test_size_of_vgg7():

@@ -35,7 +35,7 @@ def test_one_command_trains_both(tmp_path):
                      done.stdout)
     assert 'validation error %' in done.stdout
     assert 'no published figure' in done.stdout  # the digits are no CIFAR
-    assert '13.74 times smaller' in done.stdout
+    assert '16.55 times smaller' in done.stdout
     rows = scripts.rows_of(tmp_path)
     assert [row['epoch'] for row in rows] == [1, 2]
     # the classifier is ternary, the first convolution is not

@@ -54,12 +54,26 @@ def test_table_and_files(tmp_path, method):
     saved = json.loads((out / 'args.json').read_text())
     assert (saved['seed'], saved['method']) == (0, method)
     assert saved['versions']['numpy'] == numpy.__version__
+    assert saved['threads'] >= 1
 
 
 def test_same_seed_same_run(tmp_path):
     for name in ('a', 'b'):
         assert run(*SMALL, '--out', str(tmp_path / name)).returncode == 0
     scripts.assert_same_run(tmp_path / 'a', tmp_path / 'b')
+
+
+def test_another_number_of_threads_is_told(tmp_path):
+    assert run(*SMALL, '--out', str(tmp_path)).returncode == 0
+    path = tmp_path / 'args.json'
+    saved = json.loads(path.read_text())
+    for before in (saved['threads'], saved['threads'] + 1):
+        path.write_text(json.dumps(dict(saved, threads=before)))
+        done = run(*SMALL, '--out', str(tmp_path), '--autoload')
+        assert done.returncode == 0, done.stderr
+        assert ('OMP_NUM_THREADS=%d' % before in done.stderr) == (
+            before != saved['threads'])
+        assert done.stderr.count('\n') <= 1
 
 
 def test_validation(tmp_path):

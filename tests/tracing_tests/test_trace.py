@@ -120,7 +120,8 @@ def _train_bn(m, x):
     (lambda m, x: F.transpose(m.fc(x)), 'over the batch'),
     (lambda m, x: F.relu(m.fc(x.array)).array, 'not a Variable'),
     (lambda m, x: m.fc(F.relu(x).array), "by Chainer's functions"),
-    (lambda m, x: m.fc(x) + m.fc(x).array, 'with a constant'),
+    (lambda m, x: m.fc(x) + m.fc(x).array, 'no constant of each channel'),
+    (lambda m, x: 1 - m.fc(x), 'from|- _'),
     (lambda m, x: F.linear(x, m.fc.W * float(x.array.sum())), 'constant0'),
     (lambda m, x: m.fc(x) * float(x.array.sum()), 'multiply_constant'),
     (lambda m, x: F.relu(m.fc(x)) if len(x) == 2 else m.fc(x), 'else|otherw'),
@@ -128,7 +129,8 @@ def _train_bn(m, x):
     (lambda m, x: F.concat((m.fc(x), m.xp.ones_like(x.array) * [
         [0], [1], [2]][:len(x)])), 'constant|float64'),
     (_train_bn, 'statistics of the batch'),
-    (lambda m, x: m.fc(x) * numpy.ones((1, 6), 'f'), 'constant|array'),
+    (lambda m, x: m.fc(x) * numpy.arange(12, dtype='f').reshape(2, 6)[
+        [0, 1, 0]][:len(x)], 'no constant of each channel'),
     (lambda m, x: F.cast(m.fc(x), 'd'), 'float64'),
     (lambda m, x: x, "by Chainer's functions"),
 ])
@@ -172,3 +174,39 @@ def test_weights_that_are_not_those_of_encode():
     layer = quantized_net.QuantizedLinear(4, 3, weight_quantizer=Other())
     with pytest.raises(quantized_net.UserError, match='W: .*Other.encode'):
         tracing.trace(chainer.Sequential(layer), (4,))
+
+
+def test_constants_of_each_channel():
+    a = numpy.arange(1, 7, dtype='f')
+    model = Model(lambda m, x: ((m.fc(x) - a[None]) * F.broadcast_to(
+        chainer.as_variable(a / 3), x.shape) + m.fc(x)) - a[::-1].copy())
+    x = packed_models.images((6,))
+    network = tracing.trace(model, (6,))
+    assert [s.kind for s in network.steps].count('normalization') == 3
+    numpy.testing.assert_array_equal(
+        Predictor(network)(x), packed_models.outputs(model, x))
+
+
+@pytest.mark.parametrize('name', ['user', 'rows', 'activations'])
+def test_a_model_on_any_device(name, device, tmp_path):
+    model, shape = packed_models.build(name)
+    path, other = str(tmp_path / 'net'), str(tmp_path / 'other')
+    quantized_net.save_packed(path, model, shape)
+    expected = quantized_net.load_packed(path)(packed_models.images(shape))
+    model.to_device(device)
+    quantized_net.save_packed(other, model, shape)
+    quantized_net.load_packed(path, into=model)
+    x = device.send(packed_models.images(shape))
+    numpy.testing.assert_allclose(
+        chainer.get_device('@numpy').send(packed_models.outputs(model, x)),
+        expected, 1e-4, 1e-5)
+    for link in model.links():
+        if isinstance(link, quantized_net.quantizers.Fixed):
+            assert link.device == device
+    # what was loaded has the same codes, from that device too
+    quantized_net.save_packed(other, model, shape)
+    a, b = [quantized_net.load_packed(p).network for p in (path, other)]
+    for key, tensor in a.tensors.items():
+        if isinstance(tensor, tensors.PackedTensor):
+            numpy.testing.assert_array_equal(
+                tensor.packed, b.tensors[key].packed)

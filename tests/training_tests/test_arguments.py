@@ -1,9 +1,16 @@
 """Options: whose they are, what they need, what a resume agrees on."""
 
+import types
+
+import chainer
+import numpy
 import pytest
 
 from quantized_net import errors
+from quantized_net import models
+from quantized_net import weights
 from quantized_net.training import arguments
+from quantized_net.training import trainers
 import train_cifar
 import train_mnist
 
@@ -64,6 +71,12 @@ def parse(script, *argv):
      '--distill-weight says nothing without --teacher'),
     (train_mnist, ['--method', 'float', '--anneal', '.5'],
      '--anneal says nothing with --method float'),
+    (train_cifar, ['--drops', 'soon'], '--drops: '),
+    (train_cifar, ['--drops', '-1'], '--drops: '),
+    (train_mnist, ['--clip', 'some'], "--clip: invalid choice: 'some'"),
+    (train_mnist, ['--distill-weight', '1.5'], '--distill-weight: '),
+    (train_mnist, ['--gpu', 'one'], "invalid int value: 'one'"),
+    (train_mnist, ['--gpu', '0', '--device', '0'], 'not allowed with'),
     (train_mnist, ['--method', 'twn', '--scales', 'relative'],
      '--scales is an option of --method ttq'),
 ])
@@ -78,6 +91,9 @@ def test_defaults_follow_the_network_and_the_method():
     args = parse(train_mnist)
     assert (args.method, args.epoch, args.clip) == ('qnn', 20, 'all')
     assert not hasattr(args, 'threshold') and args.skip == []
+    assert (args.gpu, args.device, args.seed) == (-1, None, 0)
+    assert parse(train_mnist, '--gpu').gpu == 0
+    assert (args.temperature, args.distill_weight) == (2, .5)
     args = parse(train_mnist, '--model', 'lenet')
     assert (args.method, args.epoch, args.clip) == ('ttq', 2, 'none')
     assert args.warmup == 0 and args.threshold == .05
@@ -176,3 +192,42 @@ def test_what_is_compared_leaves_the_seed_out():
     a, b = [arguments.experiment(parse(train_mnist, *argv), 's', 'mnist')
             for argv in (['--seed', '1', '--bn-eval', 'both'], [])]
     assert a == b and 'lr' in a
+
+
+def test_networks_say_which_layers_stay_float():
+    assert parse(train_cifar).skip == ['conv0']
+    binary = parse(train_cifar, '--arch', 'binarynet')
+    assert (binary.method, binary.skip, binary.epoch) == ('bnn', [], 500)
+
+
+@pytest.mark.parametrize('option', ['--momentum', '--weight-decay'])
+def test_what_adam_does_not_have(option):
+    with pytest.raises(errors.UserError, match='without --optimizer mom'):
+        parse(train_cifar, '--optimizer', 'adam', option, '.5')
+
+
+def test_a_teacher_has_its_own_relu(tmp_path):
+    """A binary student has none; its float teacher has."""
+    args = parse(train_mnist, '--method', 'bnn', '--unit', '4', '--teacher',
+                 str(tmp_path / 'model.npz'))
+    teacher = models.MLP(4)
+    weights.save(str(tmp_path / 'model.npz'), teacher)
+    x = numpy.random.uniform(size=(3, 784)).astype('f')
+    for text in (None, '{"network": "mlp", "unit": 4, "method": "float"}'):
+        if text is not None:
+            (tmp_path / 'args.json').write_text(text)
+        found = trainers.teacher(args, train_mnist.make_network)
+        assert found.relu
+        with chainer.using_config('train', False):
+            assert (found(x).array == teacher(x).array).all()
+
+
+@pytest.mark.parametrize('name', sorted(train_cifar.NETWORKS))
+def test_networks_are_made_for_the_images(name):
+    args = parse(train_cifar, '--arch', name)
+    data = types.SimpleNamespace(
+        n_classes=7, train=[numpy.zeros((2, 1, 32, 32), numpy.uint8)])
+    network = train_cifar.make_network(args, data)
+    with chainer.using_config('train', False):
+        assert network(numpy.zeros((1, 1, 32, 32), 'f')).shape == (1, 7)
+    assert getattr(network, 'relu', True) == (name != 'binarynet')

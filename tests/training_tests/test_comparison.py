@@ -42,6 +42,7 @@ def test_the_published_run_compares_with_itself():
     assert last == ['0.98060', '0.98060', '+0.00000']
     assert mean == ['0.98025', '0.98025', '+0.00000']
     assert 'peisuke/qnn' in text and 'is the test set' in text
+    assert text.splitlines()[:2] == ['', 'mnist, epoch 20']
 
 
 def test_each_evaluation_beside_the_published_one():

@@ -8,6 +8,9 @@ import sys
 
 import pytest
 
+from quantized_net import errors
+from quantized_net.training import run
+
 SCRIPT = '''
 import sys
 from quantized_net import errors
@@ -129,3 +132,31 @@ def test_imports_end_in_one_line(imports, code, status, line):
 def test_errors_of_programs_keep_their_traceback(imports):
     done = imports('raise AttributeError("a mistake")')
     assert done.returncode == 1 and 'Traceback' in done.stderr
+
+
+@pytest.mark.parametrize('error,status,line', [
+    (None, 0, ''), (SystemExit(), 0, ''), (SystemExit(7), 7, ''),
+    (SystemExit('so many\nwords'), 1, 'so many words'),
+    (errors.UserError('of a user'), 2, 'error: of a user'),
+    (errors.TrainingFailed('NaN'), 1, 'failed: NaN'),
+    (errors.Interrupted('on it goes'), 130, 'on it goes'),
+    (errors.Paused('later'), 75, 'later'),
+    (KeyboardInterrupt(), 130, 'interrupted'),
+    (MemoryError(), 1, 'failed: out of memory (no more is known); a '
+     'smaller network or batch needs less')])
+def test_statuses(monkeypatch, capsys, error, status, line):
+    def main():
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(sys, 'argv', ['script.py'])
+    before = sys.stdout, sys.stderr
+    try:
+        run.script(main)
+        found = 0
+    except SystemExit as e:
+        found = e.code
+    assert found == status
+    assert capsys.readouterr().err == (
+        '\nscript.py: %s\n' % line if line else '')
+    assert (sys.stdout, sys.stderr) == before

@@ -89,12 +89,16 @@ class ReductionKernel(kernel.Kernel):
                  reduce_type=None, reduce_dims=True, preamble='', options=()):
         super(ReductionKernel, self).__init__(
             in_params, out_params, name, preamble)
+        if '\n' in reduce_expr + post_map_expr:
+            raise ValueError(
+                'kernel %s: CuPy makes macros of the reduction and of what '
+                'follows it; they have to be one line' % name)
         self.map_expr = map_expr
         self.identity = '' if identity is None else str(identity)
         self._macros = (
             '#define REDUCE(a, b) (%s)\n#define POST_MAP(a) (%s)\n'
             'typedef %s _type_reduce;' % (
-                reduce_expr, post_map_expr.replace('\n', ' '),
+                reduce_expr, post_map_expr,
                 reduce_type or self.out_params[0].ctype))
 
     def _parts(self, are_arrays):
