@@ -47,13 +47,18 @@ RECIPES = {
         '--optimizer adam --adam-eps 1e-5 --lr 1e-4 --schedule steps '
         '--drops 56 64 --drop-factor 0.2 --epoch 80 --batchsize 128 '
         '--weight-decay 5e-6 --decay-only fc'),
+    # arXiv:1702.03044; rate and epochs of the reproduction by Mxbonn
+    'inq-resnet18': (
+        '--arch resnet18 --method inq --bits 5 '
+        '--portions 0.5 0.75 0.875 1 --skip --lr 1e-3 --schedule constant '
+        '--warmup 0 --epoch 12 --batchsize 80 --weight-decay 5e-4'),
 }
 
 
 def make_parser(argv=None):
     argv = list(sys.argv[1:] if argv is None else argv)
     parser = arguments.Parser(
-        __doc__, '--arch', NETWORKS, _recipe_of(argv) + argv)
+        __doc__, ('--arch', '-a'), NETWORKS, _recipe_of(argv) + argv)
     name = next(k for k, v in NETWORKS.items() if v is parser.network)
     parser.add_common(
         batchsize=256, lr=0.1, schedule='steps',

@@ -70,11 +70,13 @@ class _Updater(training.updaters.StandardUpdater):
                     for link in model.links()
                     if not isinstance(link, quantizers.Quantizer)
                     for name in link._persistent]
-            with unsynchronized(model), chainer.no_backprop_mode():
-                with reporter.report_scope({}):
-                    with self._ranks.own_stream(
-                            self._device, self._seed, self.iteration):
-                        model(*whole)
+            # what it reports is no observation
+            quiet = reporter.report_scope({}) if (
+                reporter._get_reporters()) else contextlib.nullcontext()
+            with unsynchronized(model), chainer.no_backprop_mode(), quiet:
+                with self._ranks.own_stream(
+                        self._device, self._seed, self.iteration):
+                    model(*whole)
             for link, name, value in kept:
                 link.__dict__[name] = value
         self._ranks.share(model)

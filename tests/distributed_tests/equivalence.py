@@ -4,6 +4,7 @@ equivalence.py METHOD NETWORK STEPS OUT [ranks] [sync] [adam]
 """
 
 import sys
+import traceback
 
 import quantized_net  # before chainer
 import chainer
@@ -126,4 +127,9 @@ def main(method, network, steps, out, *options):
 
 
 if __name__ == '__main__':
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except Exception:
+        traceback.print_exc()
+        distributed.end(1)
+        sys.exit(1)

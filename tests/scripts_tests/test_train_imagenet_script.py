@@ -10,6 +10,7 @@ import pytest
 
 import quantized_net
 import chainer
+import quantized_net.methods
 import scripts
 import train_imagenet
 
@@ -111,6 +112,17 @@ def test_recipe_of_the_authors_of_ttq():
     args = train_imagenet.make_parser(
         ['--recipe=ttq-alexnet', '--epoch', '3', '--batchsize', '8']).parse()
     assert (args.epoch, args.batchsize, args.lr) == (3, 8, 1e-4)
+
+
+def test_recipe_of_inq():
+    args = train_imagenet.make_parser(
+        ['--recipe', 'inq-resnet18', '--init', 'x']).parse()
+    assert (args.network, args.method, args.bits, args.portions) == (
+        'resnet18', 'inq', 5, [.5, .75, .875, 1.])
+    assert (args.batchsize, args.weight_decay, args.momentum, args.skip) == (
+        80, 5e-4, .9, [])
+    # a portion each four epochs, the last at the end
+    assert quantized_net.methods.get('inq').restarts(args) == [0, 4, 8]
 
 
 def test_what_decays():
