@@ -6,6 +6,7 @@
 #                 runs the tests of the GPU's path without a GPU
 # make check-cuda compiles the CUDA kernels that these tests use
 # make sanitize   runs the kernels' tests under ASan and UBSan
+# make mutants    changes the code, looks whether tests fail  ARGS='--sample 20'
 # make clean      removes .venv
 #
 # PYTHON=python3.12 names the Python to make .venv with.
@@ -13,7 +14,7 @@
 ARGS =
 EXTRAS =
 
-.PHONY: run setup test lint test-gpu-on-host check-cuda sanitize clean
+.PHONY: run setup test lint test-gpu-on-host check-cuda sanitize mutants clean
 
 run:
 	@sh tools/setup_env.sh $(EXTRAS)
@@ -35,8 +36,7 @@ lint:
 # none: tests/cupy_standin.
 test-gpu-on-host:
 	@sh tools/setup_env.sh test $(EXTRAS)
-	QUANTIZED_NET_GPU_ON_HOST=1 .venv/bin/python -m pytest \
-	    -k 'cupy or gpu_tests' $(ARGS)
+	QUANTIZED_NET_GPU_ON_HOST=1 .venv/bin/python -m pytest -m gpu $(ARGS)
 
 check-cuda:
 	@sh tools/setup_env.sh test $(EXTRAS)
@@ -45,6 +45,10 @@ check-cuda:
 sanitize:
 	@sh tools/setup_env.sh test $(EXTRAS)
 	sh tools/sanitize.sh $(CURDIR)/.venv/bin/python
+
+mutants:
+	@sh tools/setup_env.sh test $(EXTRAS)
+	.venv/bin/python tools/mutation.py $(ARGS)
 
 clean:
 	rm -rf .venv .venv-log

@@ -4,16 +4,16 @@ Where there is no compiler the installation goes on without them, and their
 NumPy references serve (quantized_net/kernels).
 """
 
+import pathlib
+
 import setuptools
+
+HERE = pathlib.Path('quantized_net', 'kernels')
 
 setuptools.setup(ext_modules=[setuptools.Extension(
     'quantized_net.kernels._native',
-    ['quantized_net/kernels/%s.c' % name for name in (
-        'native', 'threads', 'convolution', 'convolution_levels', 'winograd',
-        'batch_normalization', 'pooling', 'sign_product', 'fixed_point')],
-    depends=['setup.py'] + ['quantized_net/kernels/%s.h' % name for name in (
-        'vectors', 'threads', 'threefry', 'convolution', 'tiles')],
-    optional=True,
+    sorted(map(str, HERE.glob('*.c'))),
+    depends=['setup.py', *sorted(map(str, HERE.glob('*.h')))], optional=True,
     # no contraction to fused multiply-add: the same bits as NumPy
     extra_compile_args=['-O3', '-ffp-contract=off', '-fno-math-errno',
                         '-pthread'],

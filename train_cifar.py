@@ -97,7 +97,7 @@ def main():
                lambda stage: train_network(stage, data, device))
 
 
-def make_iterators(args, data):
+def make_iterators(args, data, device):
     """Iterators over the training, validation and test images."""
     (images, labels), test = data.train, data.test
     validation = test
@@ -109,7 +109,7 @@ def make_iterators(args, data):
         raise quantized_net.UserError(
             '--batchsize %d: there are only %d training images'
             % (args.batchsize, len(images)))
-    scaling = INPUTS[args.inputs](images)
+    scaling = dict(INPUTS[args.inputs](images), device=device)
     # half of the images are mirrored, but for digits
     return [datasets.BatchIterator(
         images, labels, args.batchsize, pad=0 if args.no_augmentation else 4,
@@ -141,7 +141,8 @@ def train_network(stage, data, device):
     print(about.header, end='', flush=True)
 
     devices.seed(device, args.seed)
-    train_iter, validation_iter, test_iter = make_iterators(args, data)
+    train_iter, validation_iter, test_iter = make_iterators(
+        args, data, device)
     model = trainers.classifier(
         stage, device, lambda args: make_network(args, data))
     trainer = trainers.build(

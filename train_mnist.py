@@ -136,16 +136,16 @@ def train_network(stage, data, device):
     optimizer = OPTIMIZERS[args.optimizer](args).setup(model)
     if args.optimizer == 'sign':
         optimizer.add_hook(optimizer_hooks.GradientSign())
-    train_iter = chainer.iterators.SerialIterator(train, args.batchsize)
+    train_iter, converter = datasets.iterator(train, args.batchsize, device)
     trainer = trainers.build(
         stage, training.updaters.StandardUpdater(
-            train_iter, optimizer, device=device), about)
+            train_iter, optimizer, converter, device), about)
 
     def evaluate_on(dataset, name, evaluator=extensions.Evaluator):
-        trainers.add_evaluator(
-            trainer, chainer.iterators.SerialIterator(
-                dataset, args.batchsize, repeat=False, shuffle=False),
-            name, device, evaluator)
+        iterator, converter = datasets.iterator(
+            dataset, args.batchsize, device, repeat=False, shuffle=False)
+        trainers.add_evaluator(trainer, iterator, name, device, evaluator,
+                               converter=converter)
 
     on_batch = our_extensions.BatchStatisticsEvaluator
     evaluate_on(validation, 'validation',

@@ -237,6 +237,10 @@ def _check(path, link, found):
         raise errors.UserError(
             'layer %s is of the class %s, which may do more than %s; skip it'
             % (path, type(link).__name__, type(link).__mro__[1].__name__))
+    if link.W.layout is not None:
+        raise errors.UserError(
+            'layer %s has a memory layout of compute_mode cudnn_fast; make '
+            'the model without that mode, or skip it' % path)
     if link.W.array is None or found.weight is None:
         return
     found.weight.to_device(link.W.device)

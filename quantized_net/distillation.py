@@ -2,12 +2,12 @@
 
 import chainer
 from chainer import functions as F
-from chainer import links as L
 
 from quantized_net import errors
+from quantized_net import links
 
 
-class Distiller(L.Classifier):
+class Distiller(links.Classifier):
 
     """A classifier whose predictor learns from a teacher, too.
 

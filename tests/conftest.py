@@ -49,6 +49,12 @@ def _has_gpu():
 DEVICES = ['@numpy'] + (['@cupy:0'] if _has_gpu() else [])
 
 
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if 'gpu' in item.fixturenames or '@cupy' in item.name:
+            item.add_marker('gpu')
+
+
 @pytest.fixture(params=DEVICES)
 def device(request):
     """The CPU, and the GPU where there is one: the same tests for both."""

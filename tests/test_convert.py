@@ -153,6 +153,11 @@ class Special(L.Linear):
     pass
 
 
+def make_for_cudnn():
+    with chainer.using_config('compute_mode', 'cudnn_fast'):
+        return chainer.Sequential(L.Convolution2D(2, 2, 3))
+
+
 @pytest.mark.parametrize('make,options,named', [
     (Model, {'method': 'tqt'}, 'tqt'),
     (Model, {'method': 'ttq', 'skip': ('con',)}, "'con'"),
@@ -165,7 +170,8 @@ class Special(L.Linear):
     (lambda: chainer.Sequential(L.Linear(2, 2, initialW=0)),
      {'method': 'ttq'}, 'layer 0 would be all zeros'),
     (lambda: chainer.Sequential(L.Linear(2, 2), Special(2, 2)),
-     {'method': 'ttq'}, 'layer 1 is of the class Special')])
+     {'method': 'ttq'}, 'layer 1 is of the class Special'),
+    (make_for_cudnn, {'method': 'ttq'}, 'layer 0 has a memory layout')])
 def test_refusals_leave_the_model(make, options, named):
     model = make()
     classes = [type(link) for link in model.links()]
@@ -294,3 +300,11 @@ def test_a_rule_is_no_table_in_the_summary():
         200, 101, weight_quantizer=quantizers.LinearQuant(16))
     row = quantized_net.summary(layer)[0]
     assert row.packed_bytes == 40400 + 20
+
+
+def test_summary_counts_the_codebook_of_every_filter():
+    one, each = [quantized_net.summary(quantized_net.QuantizedLinear(
+        4, 8, weight_quantizer=quantizers.TWN(per_filter=per_filter)))[0]
+        for per_filter in (False, True)]
+    # eight codebooks of three float32 values, or one
+    assert each.packed_bytes - one.packed_bytes == 4 * 3 * (8 - 1)

@@ -69,8 +69,8 @@ def get_toolchain(folder):
 def collect(folder):
     """Runs the tests of the GPU's path, which leave their kernels."""
     subprocess.run(
-        [sys.executable, '-m', 'pytest', '-q', '-k', 'cupy or gpu_tests',
-         '--ignore', 'tests/scripts_tests', '--ignore',  # no more kernels
+        [sys.executable, '-m', 'pytest', '-q', '-m', 'gpu', '--ignore',
+          'tests/scripts_tests', '--ignore',  # no more kernels
          'tests/gpu_tests/test_scripts_on_gpu.py'], cwd=ROOT, check=True,
         env=dict(os.environ, QUANTIZED_NET_GPU_ON_HOST='1',
                  CUPY_STANDIN_SOURCES=str(folder)))

@@ -148,8 +148,8 @@ def run_suite(session):
         log = folder / (path.replace(os.sep, '.') + '.log')
         log.unlink(missing_ok=True)
         status = session.run(
-            ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', '-k',
-             'cupy or gpu_tests', path], log)
+            ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', '-m', 'gpu',
+             path], log)
         if status is None:
             continue
         lines = log.read_text().strip().split('\n')

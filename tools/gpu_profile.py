@@ -20,10 +20,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'benchmarks')]
 import quantized_net  # noqa: E402  (before chainer)
 import chainer  # noqa: E402
 from chainer import function_hooks  # noqa: E402
-from chainer import links as L  # noqa: E402
 import numpy  # noqa: E402
 
 from quantized_net import convert  # noqa: E402
+from quantized_net import links  # noqa: E402
 from quantized_net import models  # noqa: E402
 from quantized_net import optimizers  # noqa: E402
 
@@ -75,7 +75,7 @@ def make_ours(method, batch):
     device = chainer.get_device('@cupy:0')
     device.use()
     numpy.random.seed(0)
-    model = L.Classifier(models.ResNetCIFAR(20, 10, 3))
+    model = links.Classifier(models.ResNetCIFAR(20, 10, 3))
     if method != 'float':
         convert.quantize(model.predictor, method, ('conv0',))
     model.to_device(device)

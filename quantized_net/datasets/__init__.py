@@ -1,6 +1,7 @@
 """The data sets: found on disk, downloaded and checked, or bundled."""
 
 from quantized_net.datasets.batches import BatchIterator
+from quantized_net.datasets.batches import iterator
 from quantized_net.datasets.batches import to_device
 from quantized_net.datasets.cifar import get_cifar10
 from quantized_net.datasets.cifar import get_cifar100
@@ -14,6 +15,6 @@ from quantized_net.datasets.mnist import get_mnist
 
 __all__ = [
     'BatchIterator', 'CIFAR_NAMES', 'NAMES', 'get_cifar10', 'get_cifar100',
-    'get_digits', 'get_mnist', 'load', 'load_images', 'split_validation',
-    'to_device',
+    'get_digits', 'get_mnist', 'iterator', 'load', 'load_images',
+    'split_validation', 'to_device',
 ]

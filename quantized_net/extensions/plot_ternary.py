@@ -60,5 +60,6 @@ class PlotTernary(extension.Extension):
         name = _layers.most_kernels(
             [(name, self._links[name].W.shape) for name in self._shown])
         if name is not None:
-            plots.draw_kernels(name, _layers.weights(self._links[name])[1],
-                               path('kernels.png'), self._title)
+            _, values, scales = _layers.weights(self._links[name])
+            plots.draw_kernels(name, values, path('kernels.png'),
+                               self._title, scales=scales)

@@ -7,7 +7,10 @@ from chainer.functions.connection import linear
 
 from quantized_net.functions import plain
 from quantized_net.functions import sums
+from quantized_net.kernels import codes
 from quantized_net.kernels import sign_product
+
+_SIGNS = codes.Grid(1., 1), codes.Grid(1., 1)
 
 
 class _BinaryLinear(linear.LinearFunction):
@@ -21,9 +24,14 @@ class _BinaryLinear(linear.LinearFunction):
             return super(_BinaryLinear, self).forward(inputs)
         self.retain_inputs((0, 1))
         x, W = inputs[:2]
+        b = inputs[2] if len(inputs) == 3 else None
+        if self.binary_input:
+            y = codes.multiply(x, W, b, _SIGNS)
+            if y is not None:
+                return y,
         y = sign_product.sign_product(x, W.T)
-        if len(inputs) == 3:
-            y += inputs[2]
+        if b is not None:
+            y += b
         return y,
 
     def backward(self, indexes, grad_outputs):
@@ -79,8 +87,8 @@ def binary_linear(x, W, b=None, n_batch_axes=1, binary_input=False):
         b (:class:`~chainer.Variable` or :ref:`ndarray` or None): Bias, shape
             (O,).
         n_batch_axes (int): Number of batch axes.
-        binary_input (bool): Whether ``x`` holds -1 and +1 only; the gradient
-            of ``W`` is faster then.
+        binary_input (bool): Whether ``x`` holds -1 and +1 only; the output
+            and the gradient of ``W`` are faster then.
 
     Returns:
         ~chainer.Variable: Output, shape (N, O).

@@ -5,23 +5,17 @@ from chainer import functions as F
 from chainer.functions.connection import convolution_2d as chainer_convolution
 from chainer.functions.connection import deconvolution_2d
 
+from quantized_net.functions import code_products
 from quantized_net.functions import plain
 from quantized_net.kernels import addition
 from quantized_net.kernels import convolution
 
 
-def _geometry(node, kernel):
-    return convolution.Geometry(
-        tuple(kernel), (node.sy, node.sx), (node.ph, node.pw),
-        (node.dy, node.dx), node.groups)
-
-
-class _Convolution2D(chainer_convolution.Convolution2DFunction):
-
-    exact = False
+class _Convolution2D(code_products.Convolution2D):
 
     def forward_cpu(self, inputs):
-        if (self.cudnn_fast or not plain.are_plain(*inputs)
+        if (self.grids is not None or self.cudnn_fast
+                or not plain.are_plain(*inputs)
                 or len(inputs[1]) % self.groups):
             return super(_Convolution2D, self).forward_cpu(inputs)
         self._check_input_layouts_all_standard()
@@ -29,8 +23,8 @@ class _Convolution2D(chainer_convolution.Convolution2DFunction):
         x, W = inputs[:2]
         return convolution.convolution(
             x, W, inputs[2] if len(inputs) == 3 else None,
-            _geometry(self, W.shape[2:]),
-            self._get_out_size(x.shape, W.shape), self.exact),
+            code_products.geometry(self, W.shape[2:]),
+            self._get_out_size(x.shape, W.shape)),
 
     def backward(self, indexes, grad_outputs):
         x, W = self.get_retained_inputs()
@@ -58,7 +52,8 @@ class _GradientX(deconvolution_2d.Deconvolution2DFunction):
         self.retain_inputs((0, 1))
         self._calc_out_size(gy.shape, W.shape)
         return convolution.gradient_x(
-            gy, W, _geometry(self, W.shape[2:]), (self.outh, self.outw)),
+            gy, W, code_products.geometry(self, W.shape[2:]),
+            (self.outh, self.outw)),
 
 
 class _GradientW(chainer_convolution.Convolution2DGradW):
@@ -66,7 +61,8 @@ class _GradientW(chainer_convolution.Convolution2DGradW):
     def forward_cpu(self, inputs):
         self.retain_inputs((0, 1))
         return convolution.gradient_W(
-            inputs[0], inputs[1], _geometry(self, (self.kh, self.kw))),
+            inputs[0], inputs[1],
+            code_products.geometry(self, (self.kh, self.kw))),
 
 
 class _AddTo(function_node.FunctionNode):
@@ -83,11 +79,11 @@ class _AddTo(function_node.FunctionNode):
 
 
 def convolution_2d(x, W, b=None, stride=1, pad=0, cover_all=False,
-                   residual=None, *, exact=False, **kwargs):
+                   residual=None, *, grids=None, **kwargs):
     """:func:`chainer.functions.convolution_2d`, faster on the CPU.
 
     The arguments are Chainer's (``dilate`` and ``groups`` among them), but
-    for ``residual`` and ``exact``; and so are the results, but for rounding.
+    for ``residual`` and ``grids``; and so are the results, but for rounding.
     In memory the output is channels-last; its shape is (N, O, H', W') as
     ever.
 
@@ -104,17 +100,21 @@ def convolution_2d(x, W, b=None, stride=1, pad=0, cover_all=False,
         b (~chainer.Variable or None): Bias, shape (O,).
         stride, pad (int or pair of ints), cover_all (bool): As in Chainer.
         residual (~chainer.Variable): Added to the output.
-        exact (bool): Whether the output of whole numbers is exact, before
-            the bias, as long as it is below :math:`2^{24}`: for signs, and
-            other small codes, on both sides.  It leaves Winograd's way out.
-            The gradients are as without it.
+        grids (tuple): Where both x and W are quantized to small codes, the
+            grids of the two, as :func:`code_grids` gives them.  The sums are
+            whole numbers then, and exact on every device
+            (:func:`quantized_net.kernels.codes.convolve` has the formula):
+            on the CPU signs are packed into bits and counted, other codes
+            into bytes and multiplied.  Values that are not what the grids
+            say, NaN among them, are multiplied as Chainer does, on a GPU
+            perhaps to NaN.  The gradients are as without it.
 
     Returns:
         ~chainer.Variable: Output, shape (N, O, H', W').
 
     """
     node = _Convolution2D(stride, pad, cover_all, **kwargs)
-    node.exact = exact
+    node.grids = grids
     y, = node.apply((x, W) if b is None else (x, W, b))
     if residual is None:
         return y

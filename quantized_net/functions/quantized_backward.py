@@ -16,14 +16,16 @@ import chainer
 from chainer.functions.connection import convolution_2d
 from chainer.functions.connection import linear
 
+from quantized_net.functions import code_products
 from quantized_net.functions import sums
 
 
-class _Linear(linear.LinearFunction):
+class _Linear(code_products.Linear):
 
-    def __init__(self, quantizer):
+    def __init__(self, quantizer, grids):
         super(_Linear, self).__init__()
         self.quantizer = quantizer
+        self.grids = grids
 
     def backward(self, indexes, gys):
         x, W = self.get_retained_inputs()
@@ -42,11 +44,12 @@ class _Linear(linear.LinearFunction):
         return ret
 
 
-class _Convolution2D(convolution_2d.Convolution2DFunction):
+class _Convolution2D(code_products.Convolution2D):
 
-    def __init__(self, quantizer, *args, **kwargs):
+    def __init__(self, quantizer, grids, *args, **kwargs):
         super(_Convolution2D, self).__init__(*args, **kwargs)
         self.quantizer = quantizer
+        self.grids = grids
 
     def backward(self, indexes, gys):
         x, W = self.get_retained_inputs()
@@ -67,7 +70,7 @@ class _Convolution2D(convolution_2d.Convolution2DFunction):
         return ret
 
 
-def linear_with_quantized_backward(x, W, b, quantizer):
+def linear_with_quantized_backward(x, W, b, quantizer, grids=None):
     """:func:`chainer.functions.linear` with a quantized backward pass.
 
     Args:
@@ -75,17 +78,20 @@ def linear_with_quantized_backward(x, W, b, quantizer):
         W (~chainer.Variable): Weight, shape (O, I).
         b (~chainer.Variable or None): Bias, shape (O,).
         quantizer: Callable of a variable that returns it quantized.
+        grids (tuple or None): As of
+            :func:`~quantized_net.functions.code_linear`.
 
     Returns:
         ~chainer.Variable: Output, shape (N, O).
 
     """
     args = (x, W) if b is None else (x, W, b)
-    return _Linear(quantizer).apply(args)[0]
+    return _Linear(quantizer, grids).apply(args)[0]
 
 
 def convolution_2d_with_quantized_backward(
-        x, W, b, quantizer, stride=1, pad=0, dilate=1, groups=1):
+        x, W, b, quantizer, stride=1, pad=0, dilate=1, groups=1,
+        grids=None):
     """:func:`chainer.functions.convolution_2d` with a quantized backward.
 
     Args:
@@ -95,6 +101,8 @@ def convolution_2d_with_quantized_backward(
         quantizer: Callable of a variable that returns it quantized.
         stride, pad, dilate (int or pair of ints): As in Chainer.
         groups (int): As in Chainer.
+        grids (tuple or None): As of
+            :func:`~quantized_net.functions.convolution_2d`.
 
     Returns:
         ~chainer.Variable: Output, shape (N, O, H', W').
@@ -102,5 +110,5 @@ def convolution_2d_with_quantized_backward(
     """
     args = (x, W) if b is None else (x, W, b)
     function = _Convolution2D(
-        quantizer, stride, pad, dilate=dilate, groups=groups)
+        quantizer, grids, stride, pad, dilate=dilate, groups=groups)
     return function.apply(args)[0]

@@ -1,12 +1,11 @@
 """Ternary weights with trained scales (TTQ)."""
 
-import numpy
-
 from chainer import backend
 from chainer import function_node
 from chainer.utils import type_check
 
 from quantized_net.kernels import ternary as kernels
+from quantized_net.kernels import twn as twn_kernels
 
 
 class _Ternary(function_node.FunctionNode):
@@ -48,18 +47,9 @@ class _TernaryGrad(function_node.FunctionNode):
 
     def forward(self, inputs):
         g, Wp, Wn = inputs
-        codes, xp = self.codes, backend.get_array_module(g)
-        gW, over_p, over_n = kernels.ternary_gradient(g, codes, Wp, Wn)
-        if self.gradient_of_Wn == 'true':
-            over_n = -over_n
-        if self.reduction == 'mean':
-            # counts stay on the device
-            over_p, over_n = [
-                total / xp.maximum(xp.count_nonzero(of_it), 1)
-                for total, of_it in ((over_p, codes > 0),
-                                     (over_n, codes < 0))]
-        return (gW,) + tuple(
-            xp.asarray(total).astype(g.dtype) for total in (over_p, over_n))
+        return kernels.gradients(
+            g, self.codes, Wp, Wn, -1 if self.gradient_of_Wn == 'true' else 1,
+            self.reduction == 'mean')
 
     def backward(self, indexes, ggs):
         raise NotImplementedError(
@@ -87,7 +77,23 @@ def max_threshold(W, t=0.05):
 
     """
     _check_floats(W)
-    return kernels.largest_magnitude(W) * W.dtype.type(t)
+    return kernels.threshold(W, t)
+
+
+def max_thresholds(Ws, t=0.05):
+    """:func:`max_threshold` of many arrays, on a GPU in a few launches.
+
+    Args:
+        Ws (list of :ref:`ndarray`): Latent weights, on one device.
+        t (float): In (0, 1).
+
+    Returns:
+        list of :ref:`ndarray`: Of shape ().
+
+    """
+    for W in Ws:
+        _check_floats(W)
+    return kernels.thresholds(Ws, t)
 
 
 def quantile_threshold(W, sparsity):
@@ -215,14 +221,7 @@ def twn_threshold(W, threshold=0.7, per_filter=False):
 
     """
     _check_floats(W)
-    xp = backend.get_array_module(W)
-    axis = tuple(range(1, W.ndim)) if per_filter else None
-    magnitude = xp.abs(W.astype(
-        numpy.promote_types(W.dtype, numpy.float32), copy=False))
-    n = W.size // len(W) if per_filter and len(W) else W.size
-    delta = magnitude.sum(axis=axis, keepdims=per_filter) / max(n, 1) * (
-        magnitude.dtype.type(threshold))
-    return magnitude, delta
+    return twn_kernels.threshold(W, threshold, per_filter)
 
 
 def twn_codes(W, threshold=0.7, per_filter=False):
@@ -236,17 +235,8 @@ def twn_codes(W, threshold=0.7, per_filter=False):
         TypeError: If the weights are no floats.
 
     """
-    xp = backend.get_array_module(W)
-    axis = tuple(range(1, W.ndim)) if per_filter else None
-    magnitude, delta = twn_threshold(W, threshold, per_filter)
-    above = magnitude > delta
-    count = above.sum(axis=axis, keepdims=per_filter)
-    total = xp.where(above, magnitude, 0).sum(axis=axis, keepdims=per_filter)
-    alpha = total / xp.maximum(count, 1).astype(total.dtype)
-    alpha = xp.where(xp.isfinite(delta), alpha, numpy.nan)
-    codes = (above & (W > 0)).astype(numpy.int8)
-    codes -= above & (W < 0)
-    return codes, xp.asarray(alpha).astype(W.dtype)
+    _check_floats(W)
+    return twn_kernels.twn(W, threshold, per_filter)[1:]
 
 
 class _TWN(function_node.FunctionNode):
@@ -263,8 +253,7 @@ class _TWN(function_node.FunctionNode):
 
     def forward(self, inputs):
         W, = inputs
-        codes, alpha = twn_codes(W, self.threshold, self.per_filter)
-        return codes.astype(W.dtype) * alpha,
+        return twn_kernels.twn(W, self.threshold, self.per_filter)[0],
 
     def backward(self, indexes, gys):
         return gys

@@ -1,9 +1,13 @@
 """Predictions of a network that is no more than a description."""
 
+import threading
+
 import numpy
 
 from ..errors import UserError
+from ..kernels import native
 from ..packing import operations
+from . import engine
 from . import reference
 
 _BYTES = 1 << 26  # of the values of a batch, as a rule
@@ -13,8 +17,10 @@ class Predictor(object):
 
     """Computes what a packed network says of images.
 
-    It needs neither Chainer nor the code of the model.  It keeps no state
-    between calls: threads may share one.
+    It needs neither Chainer nor the code of the model, and threads may share
+    one.  Where the compiled kernels are there, they do as many of the
+    operations as they know in one call; NumPy does the rest.
+    :meth:`explain` says which is which.
 
     Args:
         network (~quantized_net.packing.network.Network): What to compute.
@@ -43,7 +49,12 @@ class Predictor(object):
             largest = max(largest, live)
             live -= sum(int(numpy.prod(network.shapes[value]))
                         for value in network.last_uses[i])
+        self._engines = {}  # type: dict
+        self._lock = threading.Lock()
         self._at_once = min(max(_BYTES // (4 * largest), 1), 256)
+
+    def __reduce__(self):
+        return Predictor, (self.network,)
 
     def __call__(self, images):
         """What the network's last operation gives.
@@ -74,11 +85,44 @@ class Predictor(object):
                 images.dtype != numpy.uint8):
             raise UserError('images are %s; floats are taken as they come, '
                             'uint8 as pixels' % images.dtype)
+        pixels = images.dtype == numpy.uint8
+        if pixels and self.network.pixels is None:
+            raise UserError('8-bit pixels: the file does not say how they '
+                            'become inputs; give floats')
+        found = self._engine(pixels)
         y = numpy.empty((len(images),) + self.output_shape, numpy.float32)
-        for i in range(0, len(images), self._at_once):
-            y[i:i + self._at_once] = self._run(
-                self._inputs(images[i:i + self._at_once]))
+        step = self._at_once if found.n < len(self._steps) else max(
+            len(images), 1)
+        for i in range(0, len(images), step):
+            part = images[i:i + step]
+            y[i:i + step] = self._run(found.n, found(part) if found.n else (
+                self._inputs(part)))
         return y[0] if is_one else y
+
+    def explain(self, pixels=False):
+        """How each operation is computed, and why so (a str).
+
+        Args:
+            pixels (bool): Of 8-bit pixels; of floats, if not.
+
+        """
+        found = self._engine(pixels)
+        lines = found.lines(self.network) if found.n else []
+        if found.n < len(self._steps):
+            kinds = [step.kind for step, _, _ in self._steps[found.n:]]
+            lines.append('%s: NumPy (%s)' % (
+                ', '.join(kinds) if len(kinds) < 9 else '%d operations' % len(
+                    kinds), found.why))
+        return '\n'.join(lines)
+
+    def _engine(self, pixels):
+        """What does the first operations, made when it is needed."""
+        with self._lock:
+            level = native.level()
+            if (pixels, level) not in self._engines:
+                self._engines[pixels, level] = engine.Engine(
+                    self.network, pixels)
+            return self._engines[pixels, level]
 
     def predict(self, images):
         """The most likely classes.
@@ -122,18 +166,17 @@ class Predictor(object):
         if images.dtype != numpy.uint8:
             return images.astype(numpy.float32, copy=False)
         pixels = self.network.pixels
-        if pixels is None:
-            raise UserError('8-bit pixels: the file does not say how they '
-                            'become inputs; give floats')
         x = images.astype(numpy.float32)
         if 'mean' in pixels:
             x -= self._tensors[pixels['mean']]
         x /= numpy.float32(pixels['divisor'])
         return x
 
-    def _run(self, x):
-        values = {0: x}
-        for i, (step, attributes, tensors) in enumerate(self._steps, 1):
+    def _run(self, n, x):
+        """What comes out, where value n is x and no other is needed."""
+        values = {n: x}
+        for i, (step, attributes, tensors) in enumerate(
+                self._steps[n:], n + 1):
             values[i] = reference.run(
                 step.kind, [values[v] for v in step.inputs], attributes,
                 tensors)

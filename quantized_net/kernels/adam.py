@@ -2,6 +2,7 @@
 
 import numpy
 
+from quantized_net.kernels import many_arrays
 from quantized_net.kernels import native
 
 # Elements of a block: four arrays of them and what is computed of them fit
@@ -36,6 +37,24 @@ def adam_update(x, g, m, v, one_minus_beta1, one_minus_beta2, eps, alpha_t,
         reference(x, g, m, v, *scalars)
 
 
+def adam_updates(updates):
+    """:func:`adam_update` of many parameters.
+
+    Args:
+        updates (list of tuple): The arguments of each; arrays that are
+            CuPy's have to be fit (:func:`many_arrays.are_fit`).
+
+    """
+    on_gpu = []
+    for update in updates:
+        if isinstance(update[0], numpy.ndarray):
+            adam_update(*update)
+        else:
+            on_gpu.append(update)
+    if on_gpu:
+        cuda_form(on_gpu)
+
+
 def reference(x, g, m, v, one_minus_beta1, one_minus_beta2, eps, alpha_t,
               eta):
     """The NumPy form, in blocks that stay in the cache."""
@@ -43,6 +62,17 @@ def reference(x, g, m, v, one_minus_beta1, one_minus_beta2, eps, alpha_t,
         m_ += one_minus_beta1 * (g_ - m_)
         v_ += one_minus_beta2 * (g_ * g_ - v_)
         x_ -= eta * (alpha_t / (numpy.sqrt(v_) + eps) * m_)
+
+
+# The CUDA form.
+cuda_form = many_arrays.Kernel(
+    'quantized_net_adam', 'x g m v',
+    'one_minus_beta1 one_minus_beta2 eps alpha_t eta', '''
+    const T first = m[i] + one_minus_beta1 * (g[i] - m[i]);
+    const T second = v[i] + one_minus_beta2 * (g[i] * g[i] - v[i]);
+    m[i] = first;
+    v[i] = second;
+    x[i] -= eta * (alpha_t * first / (sqrt(second) + eps));''')
 
 
 def _blocks(*arrays):

@@ -1,4 +1,7 @@
-"""BatchNormalization of images or vectors, with the ReLU that follows."""
+"""BatchNormalization of images or vectors, with the ReLU that follows.
+
+The forms for a GPU: :mod:`quantized_net.kernels.batch_normalization_cuda`.
+"""
 
 import numpy
 

@@ -97,14 +97,19 @@ static void do_product(void *work, size_t index, int worker)
     }
 }
 
+static size_t scratch_of(const struct product *job)
+{
+    return round_up(
+        (size_t)(job->frame.height * job->frame.width)
+        * job->channels + 1, 16);
+}
+
 /* Allocates what the workers need, and runs.  The frames start as zeros,
    and an image always covers the same part of its frame. */
 static int run_product(struct product *job)
 {
     int threads = quantized_net_threads();
-    job->scratch_size = round_up(
-        (size_t)(job->frame.height * job->frame.width)
-        * job->channels + 1, 16);
+    job->scratch_size = scratch_of(job);
     job->scratch = calloc(
         job->scratch_size * (size_t)threads, sizeof(float));
     if (job->scratch == NULL)
@@ -114,51 +119,126 @@ static int run_product(struct product *job)
     return 0;
 }
 
-int quantized_net_convolution(
-    const struct sizes *s, const float *x, const struct strides *x_strides,
-    const float *W, const float *b, float *y)
+static void free_product(struct product *job)
 {
-    if (quantized_net_suits_winograd(s))
-        return quantized_net_winograd(s, x, x_strides, W, b, y);
+    free(job->runs);
+    free(job->weights);
+    free(job->bias);
+}
+
+/* A forward pass with its weights packed; answers -1 where memory lacks. */
+static int make_product(
+    struct product *job, const struct sizes *s, const float *W,
+    const float *b)
+{
     size_t groups = (size_t)s->groups;
     size_t c_in = (size_t)s->c_in / groups, c_out = (size_t)s->c_out / groups;
     size_t taps = (size_t)(s->h_kernel * s->w_kernel);
     struct frame frame = input_frame(s);
-    struct product job = {
-        .x = *x_strides, .frame = frame,
+    *job = (struct product){
+        .frame = frame,
         .n = (size_t)s->n, .h_in = (size_t)s->h_in, .w_in = (size_t)s->w_in,
-        .channels = c_in, .groups = groups, .images = x,
+        .channels = c_in, .groups = groups,
         .depth = taps * c_in, .blocks = make_blocks(c_out),
         .row_step = s->h_stride * frame.width * (ptrdiff_t)c_in,
-        .column_step = s->w_stride * (ptrdiff_t)c_in, .y = y,
+        .column_step = s->w_stride * (ptrdiff_t)c_in,
         .y_strides = {s->h_out * s->w_out * s->c_out, 1,
                       s->w_out * s->c_out, s->c_out},
         .rows = (size_t)s->h_out, .columns = (size_t)s->w_out};
-    size_t whole = job.blocks.whole;
-    int failed = -1;
-    job.runs = malloc((taps + 1) * sizeof(struct run));
-    job.weights = calloc(groups * job.depth * whole + 1, sizeof(float));
-    job.bias = calloc(groups * whole, sizeof(float));
-    if (job.runs != NULL && job.weights != NULL && job.bias != NULL) {
-        job.n_runs = add_taps(job.runs, s, c_in);
-        for (size_t o = 0; o < (size_t)s->c_out; ++o) {
-            size_t group = o / c_out, step;
-            float *to = packed(
-                job.weights + group * job.depth * whole, &job.blocks,
-                job.depth, o % c_out, &step);
-            const float *from = W + o * c_in * taps;
-            for (size_t t = 0; t < taps; ++t)
-                for (size_t c = 0; c < c_in; ++c)
-                    to[(t * c_in + c) * step] = from[c * taps + t];
-            if (b != NULL)
-                job.bias[group * whole + o % c_out] = b[o];
-        }
+    size_t whole = job->blocks.whole;
+    job->runs = malloc((taps + 1) * sizeof(struct run));
+    job->weights = calloc(groups * job->depth * whole + 1, sizeof(float));
+    job->bias = calloc(groups * whole, sizeof(float));
+    if (job->runs == NULL || job->weights == NULL || job->bias == NULL)
+        return -1;
+    job->n_runs = add_taps(job->runs, s, c_in);
+    for (size_t o = 0; o < (size_t)s->c_out; ++o) {
+        size_t group = o / c_out, step;
+        float *to = packed(
+            job->weights + group * job->depth * whole, &job->blocks,
+            job->depth, o % c_out, &step);
+        const float *from = W + o * c_in * taps;
+        for (size_t t = 0; t < taps; ++t)
+            for (size_t c = 0; c < c_in; ++c)
+                to[(t * c_in + c) * step] = from[c * taps + t];
+        if (b != NULL)
+            job->bias[group * whole + o % c_out] = b[o];
+    }
+    return 0;
+}
+
+int quantized_net_convolution(
+    const struct sizes *s, const float *x, const struct strides *x_strides,
+    const float *W, const float *b, float *y)
+{
+    struct product job;
+    int failed;
+    if (quantized_net_suits_winograd(s))
+        return quantized_net_winograd(s, x, x_strides, W, b, y);
+    failed = make_product(&job, s, W, b);
+    if (!failed) {
+        job.images = x;
+        job.x = *x_strides;
+        job.y = y;
         failed = run_product(&job);
     }
-    free(job.runs);
-    free(job.weights);
-    free(job.bias);
+    free_product(&job);
     return failed;
+}
+
+struct product *quantized_net_plan_product(
+    const struct sizes *s, const float *W, const float *b)
+{
+    struct product *plan = malloc(sizeof *plan);
+    if (plan == NULL)
+        return NULL;
+    if (make_product(plan, s, W, b)) {
+        quantized_net_free_product(plan);
+        return NULL;
+    }
+    plan->x = (struct strides){
+        s->h_in * s->w_in * s->c_in, 1, s->w_in * s->c_in, s->c_in};
+    plan->scratch_size = scratch_of(plan);
+    return plan;
+}
+
+void quantized_net_free_product(struct product *plan)
+{
+    if (plan != NULL)
+        free_product(plan);
+    free(plan);
+}
+
+size_t quantized_net_product_scratch(const struct product *plan)
+{
+    return plan->scratch_size;
+}
+
+/* A row of n pixels, of up to s->w_in. */
+void quantized_net_run_row(
+    const struct product *plan, size_t n, const float *x, float *scratch,
+    float *y)
+{
+    struct product job = *plan;
+    job.images = x;
+    job.scratch = scratch;
+    job.y = y;
+    job.w_in = job.columns = n;
+    do_product(&job, 0, 0);
+}
+
+void quantized_net_run_product(
+    const struct product *plan, size_t n, const float *x, float *scratch,
+    float *y)
+{
+    struct product job = *plan;
+    job.images = x;
+    job.scratch = scratch;
+    job.y = y;
+    quantized_net_clear_around(
+        scratch, &job.frame, job.h_in, job.w_in, job.channels);
+    for (size_t part = 0; part < n * job.groups; ++part)
+        do_product(&job, part, 0);
 }
 
 /* Rows (or columns) i, i + stride, ... of the input's gradient see the taps

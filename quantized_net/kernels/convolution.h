@@ -15,6 +15,16 @@ struct run {
     size_t length;
 };
 
+/* What follows a convolution (or stands alone): y = f(x + residual), and
+   z = g(y * scale + shift), with f and g nothing or the ReLU.  Each is stored
+   where it is wanted; all lie as the convolution's output. */
+struct finish {
+    const float *residual;  /* or NULL */
+    int relu, relu_z;
+    float *y, *z;  /* or NULL */
+    const float *scale, *shift;  /* a channel */
+};
+
 struct level {
     size_t lanes, budget;
     void (*products)(
@@ -30,10 +40,14 @@ struct level {
         ptrdiff_t plane);
     void (*transform_output)(
         int n, const float *m, ptrdiff_t plane, size_t channels, const float *bias,
-        float *y, ptrdiff_t row, int rows, int columns);
+        float *y, ptrdiff_t row, int rows, int columns,
+        const struct finish *finish, ptrdiff_t at);
     void (*transform_gradient)(
         int n, const float *gy, ptrdiff_t row, size_t channels, float *to,
         ptrdiff_t plane);
+    void (*finish_pixels)(
+        const struct finish *finish, const float *from, size_t pixels,
+        size_t channels);
 };
 
 /* The level that this processor has, or that was set. */
@@ -107,6 +121,11 @@ void quantized_net_fill_frame(
     float *buffer, const struct frame *f, const float *image,
     const struct strides *s, size_t height, size_t width, size_t channels);
 
+/* Zeros around the image of a frame. */
+void quantized_net_clear_around(
+    float *buffer, const struct frame *f, size_t height, size_t width,
+    size_t channels);
+
 /* The packed place of an output channel: its block's start and its lane. */
 static inline float *packed(
     float *weights, const struct blocks *b, size_t depth, size_t channel,
@@ -126,12 +145,37 @@ static inline size_t n_parts(const struct sizes *s, size_t size)
     return parts < (size_t)s->n ? parts : (size_t)s->n;
 }
 
+/* The direct way with weights that are packed once, on up to n images that
+   lie channels last.  NULL: no memory. */
+struct product;
+struct product *quantized_net_plan_product(
+    const struct sizes *s, const float *W, const float *b);
+void quantized_net_free_product(struct product *plan);
+size_t quantized_net_product_scratch(const struct product *plan);
+void quantized_net_run_product(
+    const struct product *plan, size_t n, const float *x, float *scratch,
+    float *y);
+
+void quantized_net_run_row(
+    const struct product *plan, size_t n, const float *x, float *scratch,
+    float *y);
+
 /* Winograd's way, winograd.c: whether it suits, and the same three functions
    as those of the direct way. */
 int quantized_net_suits_winograd(const struct sizes *s);
 int quantized_net_winograd(
     const struct sizes *s, const float *x, const struct strides *x_strides,
     const float *W, const float *b, float *y);
+/* The same with weights that are transformed once, for up to s->n images at
+   a time, channels last; the bias stays the caller's.  NULL: no memory. */
+struct winograd;
+struct winograd *quantized_net_plan_winograd(
+    const struct sizes *s, const float *W, const float *bias);
+void quantized_net_free_winograd(struct winograd *plan);
+size_t quantized_net_winograd_scratch(const struct winograd *plan);
+void quantized_net_run_winograd(
+    const struct winograd *plan, size_t n, const float *x, float *scratch,
+    const struct finish *finish);
 int quantized_net_winograd_gradient_x(
     const struct sizes *s, const float *gy, const struct strides *gy_strides,
     const float *W, float *gx);

@@ -38,7 +38,7 @@ def convolution(x, W, b, geometry, out_size, exact=False):
         first_bias = None if b is None or exact else (
             numpy.ascontiguousarray(b))
         if native.call(
-                'convolution', _sizes(x.shape, y.shape, geometry, exact), x,
+                'convolution', sizes(x.shape, y.shape, geometry, exact), x,
                 numpy.ascontiguousarray(W), first_bias,
                 layout.channels_last(y)):
             if exact and b is not None:
@@ -65,7 +65,7 @@ def gradient_x(gy, W, geometry, in_size):
             (len(gy), W.shape[1] * geometry.groups) + tuple(in_size))
         if native.call(
                 'convolution_gradient_x',
-                _sizes(gx.shape, gy.shape, geometry), gy,
+                sizes(gx.shape, gy.shape, geometry), gy,
                 numpy.ascontiguousarray(W), layout.channels_last(gx)):
             return gx
     return gradient_x_reference(gy, W, geometry, in_size)
@@ -88,13 +88,14 @@ def gradient_W(x, gy, geometry):
                          + tuple(geometry.kernel), numpy.float32)
         if native.call(
                 'convolution_gradient_W',
-                _sizes(x.shape, gy.shape, geometry), x,
+                sizes(x.shape, gy.shape, geometry), x,
                 layout.channels_last(gy), gW):
             return gW
     return gradient_W_reference(x, gy, geometry)
 
 
-def _sizes(in_shape, out_shape, g, exact=False):
+def sizes(in_shape, out_shape, g, exact=False):
+    """A convolution's numbers, as C has them."""
     return in_shape + out_shape[1:] + tuple(g.kernel) + tuple(
         g.stride) + tuple(g.pad) + tuple(g.dilate) + (g.groups, exact)
 

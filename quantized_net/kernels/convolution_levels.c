@@ -118,3 +118,23 @@ void quantized_net_fill_frame(
         }
     }
 }
+
+/* Zeros around the image of a frame. */
+void quantized_net_clear_around(
+    float *buffer, const struct frame *f, size_t height, size_t width,
+    size_t channels)
+{
+    size_t row = (size_t)f->width * channels;
+    size_t right = (size_t)f->left + width;
+    for (size_t i = 0; i < (size_t)f->height; ++i) {
+        float *to = buffer + i * row;
+        if (i < (size_t)f->top || i >= (size_t)f->top + height) {
+            memset(to, 0, row * sizeof(float));
+            continue;
+        }
+        memset(to, 0, (size_t)f->left * channels * sizeof(float));
+        if (right < (size_t)f->width)
+            memset(to + right * channels, 0,
+                   ((size_t)f->width - right) * channels * sizeof(float));
+    }
+}

@@ -1,5 +1,8 @@
 """The update of momentum SGD with weight decay, in one pass."""
 
+import numpy
+
+from quantized_net.kernels import many_arrays
 from quantized_net.kernels import native
 
 
@@ -27,9 +30,36 @@ def momentum_sgd_update(x, g, v, lr, momentum, decay, nesterov=False):
         reference(x, g, v, lr, momentum, decay, nesterov)
 
 
+def momentum_sgd_updates(updates):
+    """:func:`momentum_sgd_update` of many parameters.
+
+    Args:
+        updates (list of tuple): The arguments of each; arrays that are
+            CuPy's have to be fit (:func:`many_arrays.are_fit`).
+
+    """
+    on_gpu = []
+    for update in updates:
+        if isinstance(update[0], numpy.ndarray):
+            momentum_sgd_update(*update)
+        else:
+            on_gpu.append(update)
+    if on_gpu:
+        cuda_form(on_gpu)
+
+
 def reference(x, g, v, lr, momentum, decay, nesterov=False):
     """The NumPy form."""
     step = lr * (g + x.dtype.type(decay) * x if decay else g)
     v *= momentum
     v -= step
     x += momentum * v - step if nesterov else v
+
+
+# The CUDA form.
+cuda_form = many_arrays.Kernel(
+    'quantized_net_momentum_sgd', 'x g v', 'lr momentum decay nesterov', '''
+    const T step = lr * (decay != 0 ? g[i] + decay * x[i] : g[i]);
+    const T velocity = momentum * v[i] - step;
+    v[i] = velocity;
+    x[i] += nesterov != 0 ? momentum * velocity - step : velocity;''')

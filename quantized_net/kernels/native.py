@@ -25,6 +25,15 @@ def library():
     return _load()[0] if _under_test is None else _under_test
 
 
+def level():
+    """What the compiled kernels use of the processor.
+
+    0 is what every one has, 1 AVX2, 2 AVX-512; ``None`` where NumPy serves.
+    """
+    found = library()
+    return None if found is None else found.quantized_net_level()
+
+
 def takes(*arrays):
     """Whether :func:`call` is worth what it takes to lay these arrays out.
 

@@ -6,6 +6,7 @@ from quantized_net.kernels import adam
 from quantized_net.kernels import addition
 from quantized_net.kernels import batch_normalization as bn
 from quantized_net.kernels import clip
+from quantized_net.kernels import codes as small
 from quantized_net.kernels import convolution as conv
 from quantized_net.kernels import fixed_point
 from quantized_net.kernels import momentum_sgd
@@ -87,11 +88,26 @@ def _cases(draw):
             conv.gradient_x_reference(gy, W, geometry, (7, 6)),
             conv.gradient_W_reference(x, gy, geometry)]
 
+    geometry = conv.Geometry((3, 3), (1, 1), (1, 1), (1, 1), 1)
+    inputs, weights = numpy.sign(draw(2, 19, 7, 16)), draw(38, 19, 3, 3)
+    signs, eighths = small.Grid(1., 1), small.Grid(.125, 8)
+    for x, W, grids in (
+            (inputs, numpy.sign(weights), (signs, signs)),
+            (inputs, numpy.where(weights > .3, weights.max(), numpy.where(
+                weights < -.3, weights.min(), numpy.float32(0))),
+             (signs, None)),
+            (numpy.rint(8 * draw(2, 19, 7, 16)) / 8,
+             numpy.rint(8 * weights) / 8, (eighths, eighths))):
+        yield True, [small.convolve(x, W, None, geometry, (7, 16), grids)], [
+            small.reference(
+                x, W, grids, lambda x, W: conv.convolution_reference(
+                    x, W, None, geometry, (7, 16)))]
+
     x, gy, residual = draw(3, 8, 5, 4, 3)
     gamma, beta, mean = draw(3, 5)
     inv_std = abs(draw(5))
-    total, expected = x.transpose(0, 3, 1, 2).copy().transpose(
-        0, 2, 3, 1), x.copy()
+    total, expected = x.transpose(0, 2, 3, 1).copy().transpose(
+        0, 3, 1, 2), x.copy()
     addition.add_to(total, residual)
     addition.reference(expected, residual)
     yield True, [total], [expected]

@@ -68,6 +68,9 @@ _ARGUMENTS = {
         _CONVOLUTION, _reads(*_IMAGES, strided=True),
         _reads(*_WEIGHTS, per='groups'), _reads('c_out', optional=True),
         _writes(*_OUTPUTS)],
+    'convolve_codes': [
+        _CONVOLUTION, _reads(*_IMAGES), _reads(*_WEIGHTS, per='groups'),
+        _reads('c_out', optional=True), _writes(*_OUTPUTS), _FLOAT, _FLOAT],
     'convolution_gradient_x': [
         _CONVOLUTION, _reads(*_OUTPUTS, strided=True),
         _reads(*_WEIGHTS, per='groups'), _writes(*_IMAGES)],

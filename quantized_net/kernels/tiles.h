@@ -13,6 +13,7 @@
 
 typedef float NAME(vector)
     __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef int32_t NAME(integers) __attribute__((vector_size(4 * LANES)));
 #define VECTOR NAME(vector)
 #define LOAD(p) (*(const VECTOR *)(p))
 #define STORE(p, v) (*(VECTOR *)(p) = (v))
@@ -219,10 +220,62 @@ static inline __attribute__((always_inline)) void NAME(output_line)(
     to[n - 1] += m[5];
 }
 
+/* 0 where x is below it; what is no number stays so */
+static inline __attribute__((always_inline)) VECTOR NAME(rectify)(VECTOR x)
+{
+    return (VECTOR)((NAME(integers))x & ~(x < 0));
+}
+
+/* What follows a convolution, on a vector of its outputs. */
+static inline __attribute__((always_inline)) void NAME(finish_vector)(
+    const struct finish *f, ptrdiff_t place, size_t channel, VECTOR y)
+{
+    if (f->residual != NULL)
+        y += LOAD(f->residual + place);
+    if (f->relu)
+        y = NAME(rectify)(y);
+    if (f->y != NULL)
+        STORE(f->y + place, y);
+    if (f->z != NULL) {
+        y = y * LOAD(f->scale + channel) + LOAD(f->shift + channel);
+        STORE(f->z + place, f->relu_z ? NAME(rectify)(y) : y);
+    }
+}
+
+/* The same on whole pixels, whose channels fill no vectors; f->y holds what
+   the convolution gave. */
+static void NAME(finish_pixels)(
+    const struct finish *f, const float *from, size_t pixels, size_t channels)
+{
+    for (size_t i = 0; i < pixels; ++i) {
+        ptrdiff_t place = (ptrdiff_t)(i * channels);
+        size_t c = 0;
+        for (; c + LANES <= channels; c += LANES)
+            NAME(finish_vector)(
+                f, place + (ptrdiff_t)c, c,
+                LOAD(from + place + (ptrdiff_t)c));
+        for (; c < channels; ++c) {
+            ptrdiff_t at = place + (ptrdiff_t)c;
+            float y = from[at];
+            if (f->residual != NULL)
+                y += f->residual[at];
+            if (f->relu)
+                y = y < 0 ? 0 : y;
+            if (f->y != NULL)
+                f->y[at] = y;
+            if (f->z != NULL) {
+                y = y * f->scale[c] + f->shift[c];
+                f->z[at] = f->relu_z && y < 0 ? 0 : y;
+            }
+        }
+    }
+}
+
 /* A^T m A plus bias, as much of it as is there */
 static inline __attribute__((always_inline)) void NAME(output_tile)(
     const int n, const float *m, ptrdiff_t plane, size_t channels,
-    const float *bias, float *y, ptrdiff_t row, int rows, int columns)
+    const float *bias, float *y, ptrdiff_t row, int rows, int columns,
+    const struct finish *finish, ptrdiff_t at)
 {
     for (size_t c = 0; c < channels; c += LANES) {
         VECTOR t[6][4], line[6], to[4], start = LOAD(bias + c);
@@ -242,24 +295,32 @@ static inline __attribute__((always_inline)) void NAME(output_tile)(
                 line[j] = t[j][i];
             NAME(output_line)(n, line, to);
 #pragma GCC unroll 4
-            for (int j = 0; j < n; ++j)
-                if (j < columns)
-                    STORE(y + i * row + j * (ptrdiff_t)channels
-                          + (ptrdiff_t)c, to[j] + start);
+            for (int j = 0; j < n; ++j) {
+                ptrdiff_t place = i * row + j * (ptrdiff_t)channels
+                    + (ptrdiff_t)c;
+                if (j >= columns)
+                    break;
+                if (finish == NULL)
+                    STORE(y + place, to[j] + start);
+                else
+                    NAME(finish_vector)(
+                        finish, at + place, c, to[j] + start);
+            }
         }
     }
 }
 
 static __attribute__((noinline)) void NAME(transform_output)(
     int n, const float *m, ptrdiff_t plane, size_t channels,
-    const float *bias, float *y, ptrdiff_t row, int rows, int columns)
+    const float *bias, float *y, ptrdiff_t row, int rows, int columns,
+    const struct finish *finish, ptrdiff_t at)
 {
     if (n == 4)
         NAME(output_tile)(
-            4, m, plane, channels, bias, y, row, rows, columns);
+            4, m, plane, channels, bias, y, row, rows, columns, finish, at);
     else
         NAME(output_tile)(
-            2, m, plane, channels, bias, y, row, rows, columns);
+            2, m, plane, channels, bias, y, row, rows, columns, finish, at);
 }
 
 /* A g, of a column or row */
@@ -321,7 +382,7 @@ static __attribute__((noinline)) void NAME(transform_gradient)(
 
 const struct level NAME(quantized_net_level) = {
     LANES, BUDGET, NAME(products), NAME(gradients), NAME(transform_input),
-    NAME(transform_output), NAME(transform_gradient)};
+    NAME(transform_output), NAME(transform_gradient), NAME(finish_pixels)};
 
 #undef VECTOR
 #undef LOAD

@@ -96,6 +96,7 @@ struct winograd {
     ptrdiff_t of_out, of_in, of_row, of_column;  /* strides of W */
     float *weights;  /* packed: plane, block, input channel, channel */
     const float *bias;
+    const struct finish *finish;  /* or NULL */
     float *y, *scratch;
     size_t scratch_size;
 };
@@ -207,17 +208,25 @@ static void do_winograd(void *work, size_t part, int worker)
                 ptrdiff_t h = all * (ptrdiff_t)(i % t->rows);
                 ptrdiff_t w = all * (ptrdiff_t)j;
                 ptrdiff_t h_left = job->h_out - h, w_left = job->w_out - w;
-                float *y = job->y + (
+                ptrdiff_t at = (
                     ((ptrdiff_t)(image + i / t->rows) * job->h_out + h)
                     * job->w_out + w) * (ptrdiff_t)job->c_out;
                 level->transform_output(
-                    (int)all, from, (ptrdiff_t)out_plane, job->c_out, job->bias, y,
+                    (int)all, from, (ptrdiff_t)out_plane, job->c_out,
+                    job->bias, job->finish == NULL ? job->y + at : NULL,
                     job->w_out * (ptrdiff_t)job->c_out,
                     (int)(h_left < all ? h_left : all),
-                    (int)(w_left < all ? w_left : all));
+                    (int)(w_left < all ? w_left : all), job->finish, at);
                 from += job->c_out;
             }
     }
+}
+
+static size_t scratch_of(const struct winograd *job)
+{
+    const struct tiling *t = &job->tiling;
+    return t->images * t->frame_size
+        + PLANES * (plane_of(t, job->c_in) + plane_of(t, job->c_out));
 }
 
 static int run_winograd(struct winograd *job)
@@ -225,8 +234,7 @@ static int run_winograd(struct winograd *job)
     const struct tiling *t = &job->tiling;
     int failed = -1, threads = quantized_net_threads();
     float *no_bias = NULL;
-    job->scratch_size = t->images * t->frame_size
-        + PLANES * (plane_of(t, job->c_in) + plane_of(t, job->c_out));
+    job->scratch_size = scratch_of(job);
     job->scratch = calloc(
         job->scratch_size * (size_t)threads, sizeof(float));
     job->weights = malloc(
@@ -253,22 +261,84 @@ static size_t most_images(int64_t n)
     return ((size_t)n + 15) / 16;
 }
 
-int quantized_net_winograd(
-    const struct sizes *s, const float *x, const struct strides *x_strides,
-    const float *W, const float *b, float *y)
+static struct winograd make_winograd(
+    const struct sizes *s, const float *W, size_t images_together)
 {
-    struct winograd job = {
+    return (struct winograd){
         .tiling = make_tiling(
             s->h_kernel, s->h_out, s->w_out, s->h_pad, s->w_pad,
-            (size_t)s->c_in, 16, most_images(s->n)),
-        .x = *x_strides, .images = x, .n = (size_t)s->n,
-        .h_in = (size_t)s->h_in, .w_in = (size_t)s->w_in,
+            (size_t)s->c_in, 16, images_together),
+        .n = (size_t)s->n, .h_in = (size_t)s->h_in, .w_in = (size_t)s->w_in,
         .c_in = (size_t)s->c_in, .c_out = (size_t)s->c_out,
         .h_out = s->h_out, .w_out = s->w_out,
         .W = W, .of_out = s->c_in * s->h_kernel * s->h_kernel,
         .of_in = s->h_kernel * s->h_kernel, .of_row = s->h_kernel,
-        .of_column = 1, .bias = b, .y = y};
+        .of_column = 1};
+}
+
+int quantized_net_winograd(
+    const struct sizes *s, const float *x, const struct strides *x_strides,
+    const float *W, const float *b, float *y)
+{
+    struct winograd job = make_winograd(s, W, most_images(s->n));
+    job.images = x;
+    job.x = *x_strides;
+    job.bias = b;
+    job.y = y;
     return run_winograd(&job);
+}
+
+struct winograd *quantized_net_plan_winograd(
+    const struct sizes *s, const float *W, const float *bias)
+{
+    struct winograd *plan = malloc(sizeof *plan);
+    if (plan == NULL)
+        return NULL;
+    *plan = make_winograd(s, W, (size_t)s->n);
+    plan->x = (struct strides){
+        s->h_in * s->w_in * s->c_in, 1, s->w_in * s->c_in, s->c_in};
+    plan->bias = bias;
+    plan->scratch_size = scratch_of(plan);
+    plan->weights = malloc(
+        PLANES * plan->c_in * plan->c_out * sizeof(float));
+    if (plan->weights == NULL) {
+        free(plan);
+        return NULL;
+    }
+    for (size_t part = 0; part < (plan->c_out + LANES - 1) / LANES; ++part)
+        transform_weights(plan, part, 0);
+    plan->W = NULL;
+    return plan;
+}
+
+void quantized_net_free_winograd(struct winograd *plan)
+{
+    if (plan != NULL)
+        free(plan->weights);
+    free(plan);
+}
+
+size_t quantized_net_winograd_scratch(const struct winograd *plan)
+{
+    return plan->scratch_size;
+}
+
+void quantized_net_run_winograd(
+    const struct winograd *plan, size_t n, const float *x, float *scratch,
+    const struct finish *finish)
+{
+    struct winograd job = *plan;
+    const struct tiling *t = &job.tiling;
+    job.images = x;
+    job.n = n;
+    job.finish = finish;
+    job.scratch = scratch;
+    for (size_t i = 0; i < t->images; ++i)
+        quantized_net_clear_around(
+            scratch + i * t->frame_size, &t->frame, job.h_in, job.w_in,
+            job.c_in);
+    for (size_t part = 0; part < (n + t->images - 1) / t->images; ++part)
+        do_winograd(&job, part, 0);
 }
 
 /* The same with the roles of the channels changed, the kernels turned

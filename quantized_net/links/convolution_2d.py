@@ -26,7 +26,8 @@ class Convolution2D(L.Convolution2D):
 
         """
         x = chainer.as_variable(x)
-        if self.W.array is None:
+        assert x.layout == self.x_layout  # as Chainer
+        if self.W.raw_array is None:
             self._initialize_params(x.shape[1])
         return functions.convolution_2d(
             x, self.W, self.b, self.stride, self.pad, residual=residual,

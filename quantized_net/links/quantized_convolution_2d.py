@@ -18,7 +18,11 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
         weight_quantizer, input_quantizer, gradient_quantizer: See
             :class:`~quantized_net.links.QuantizedLayer`.
 
-    The zeros of the padding are added after the input was quantized.
+    The zeros of the padding are added after the input was quantized.  Where
+    input and weight are small codes, sums are exact
+    (:attr:`~quantized_net.links.QuantizedLayer.grids`).  The memory layout is
+    the standard one, whatever ``chainer.config.compute_mode`` says:
+    quantizers read the arrays.
 
     """
 
@@ -26,9 +30,10 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
                  pad=0, nobias=False, initialW=None, initial_bias=None,
                  weight_quantizer=None, input_quantizer=None,
                  gradient_quantizer=None, **kwargs):
-        super(QuantizedConvolution2D, self).__init__(
-            in_channels, out_channels, ksize, stride, pad, nobias, initialW,
-            initial_bias, **kwargs)
+        with chainer.using_config('compute_mode', None):
+            super(QuantizedConvolution2D, self).__init__(
+                in_channels, out_channels, ksize, stride, pad, nobias,
+                initialW, initial_bias, **kwargs)
         self._set_quantizers(
             weight_quantizer, input_quantizer, gradient_quantizer)
 
@@ -43,7 +48,7 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
             ~chainer.Variable: Output, shape (N, out_channels, H', W').
 
         """
-        x = chainer.as_variable(x)
+        x = chainer.as_variable(x).as_layout(None)
         if self.W.array is None:
             self._initialize_params(x.shape[1])
         self._prepare_quantizers(x)
@@ -51,13 +56,14 @@ class QuantizedConvolution2D(L.Convolution2D, quantized_layer.QuantizedLayer):
         if self.gradient_quantizer is None:
             return functions.convolution_2d(
                 x, self.quantized_W, self.b, self.stride, self.pad,
-                residual=residual, dilate=self.dilate, groups=self.groups)
+                residual=residual, dilate=self.dilate, groups=self.groups,
+                grids=self.grids)
         if self.quantizes_operands:
             y = functions.convolution_2d_with_quantized_backward(
                 x, self.quantized_W, self.b, self.gradient_quantizer,
-                self.stride, self.pad, self.dilate, self.groups)
+                self.stride, self.pad, self.dilate, self.groups, self.grids)
         else:  # the gradient of the residual stays as it is
             y = self.quantize_output_gradient(functions.convolution_2d(
                 x, self.quantized_W, self.b, self.stride, self.pad,
-                dilate=self.dilate, groups=self.groups))
+                dilate=self.dilate, groups=self.groups, grids=self.grids))
         return y if residual is None else y + residual

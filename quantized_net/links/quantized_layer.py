@@ -5,6 +5,7 @@ import weakref
 import chainer
 
 from quantized_net import errors
+from quantized_net import functions
 from quantized_net import quantizers
 
 # The quantizers that are in a layer.
@@ -86,6 +87,24 @@ class QuantizedLayer(chainer.Chain):
     def input_kind(self):
         """The ``kind`` of the quantized input; ``None`` if it may be any."""
         return getattr(self.input_quantizer, 'kind', None)
+
+    @property
+    def grids(self):
+        """What makes its sums whole numbers, where they are; else ``None``.
+
+        The grids of the quantized input and of ``quantized_W``, as
+        :func:`quantized_net.functions.code_grids` gives them: where the input
+        is binary or uniform, the weight that or ternary, and both small.
+        """
+        weight_grid = None
+        if self.weight_kind != 'ternary':
+            weight_grid = self.weight_kind and getattr(
+                self.weight_quantizer, 'grid', None)
+            if weight_grid is None:
+                return None
+        return functions.code_grids(
+            getattr(self.input_quantizer, 'grid', None), weight_grid,
+            self.W.size // max(len(self.W), 1))
 
     @property
     def quantized_W(self):

@@ -53,16 +53,20 @@ class QuantizedLinear(L.Linear, quantized_layer.QuantizedLayer):
                 utils.size_of_shape(x.shape[n_batch_axes:]))
         self._prepare_quantizers(x)
         x = self.quantize_input(x)
+        grids = self.grids
         if not self.quantizes_operands:
             if self.weight_kind == 'binary':
                 y = functions.binary_linear(
                     x, self.quantized_W, self.b, n_batch_axes,
                     self.input_kind == 'binary')
+            elif grids is not None:
+                y = functions.code_linear(
+                    x, self.quantized_W, self.b, n_batch_axes, grids=grids)
             else:
                 y = F.linear(x, self.quantized_W, self.b, n_batch_axes)
             return self.quantize_output_gradient(y)
         batch_shape = x.shape[:n_batch_axes]
         x = x.reshape(utils.size_of_shape(batch_shape), -1)
         y = functions.linear_with_quantized_backward(
-            x, self.quantized_W, self.b, self.gradient_quantizer)
+            x, self.quantized_W, self.b, self.gradient_quantizer, grids)
         return y.reshape(batch_shape + (-1,))

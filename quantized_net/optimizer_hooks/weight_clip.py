@@ -1,7 +1,5 @@
 """Keeps latent weights within bounds."""
 
-import chainer
-
 from quantized_net.kernels import clip
 from quantized_net.links import quantized_layer
 
@@ -46,14 +44,11 @@ class WeightClip(object):
         self.params = params
 
     def __call__(self, optimizer):
-        for param in self._select(optimizer.target):
-            x = param.array
-            rule = param.update_rule
-            # not yet initialized, or frozen
-            if x is None or rule is None or not rule.enabled:
-                continue
-            with chainer.using_device(param.device):
-                clip.clip(x, self.low, self.high)
+        clip.clip_all([
+            param.array for param in self._select(optimizer.target)
+            # not those not yet initialized, or frozen
+            if param.array is not None and param.update_rule is not None
+            and param.update_rule.enabled], self.low, self.high)
 
     def _select(self, model):
         if self.params is None:

@@ -1,4 +1,4 @@
-"""Optimizers that are faster than Chainer's on the CPU, or lack there."""
+"""Optimizers that are faster than Chainer's, or lack there."""
 
 from quantized_net.optimizers.adam import Adam
 from quantized_net.optimizers.momentum_sgd import MomentumSGD

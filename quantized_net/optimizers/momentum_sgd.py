@@ -1,24 +1,33 @@
-"""Momentum SGD with weight decay in one pass on the CPU."""
+"""Momentum SGD with weight decay in one pass."""
 
 import chainer
 from chainer.optimizers import momentum_sgd
 
 from quantized_net import kernels
+from quantized_net.optimizers import batched
 
 
 class _MomentumSGDRule(momentum_sgd.MomentumSGDRule):
 
     weight_decay = 0.
     nesterov = False
+    batch: batched.Batch
+
+    def _numbers(self):
+        hp = self.hyperparam
+        return hp.lr, hp.momentum, self.weight_decay, self.nesterov
 
     def update_core_cpu(self, param):
         if param.grad is None:
             return
         kernels.momentum_sgd_update(
-            param.array, param.grad, self.state['v'], self.hyperparam.lr,
-            self.hyperparam.momentum, self.weight_decay, self.nesterov)
+            param.array, param.grad, self.state['v'], *self._numbers())
 
     def update_core_gpu(self, param):
+        if param.grad is None or self.batch.add(
+                self, param, [param.array, param.grad, self.state['v']],
+                self._numbers()):
+            return
         self._add_decay(param)
         super(_MomentumSGDRule, self).update_core_gpu(param)
         self._look_ahead(param)
@@ -31,18 +40,20 @@ class _MomentumSGDRule(momentum_sgd.MomentumSGDRule):
             param.array -= dtype(hp.lr) * param.grad
 
     def _add_decay(self, param):
-        if param.grad is not None and self.weight_decay:
+        if self.weight_decay:
             param.grad += param.dtype.type(self.weight_decay) * param.array
 
 
-class MomentumSGD(chainer.optimizers.MomentumSGD):
+class MomentumSGD(batched.Batched, chainer.optimizers.MomentumSGD):
 
     """:class:`chainer.optimizers.MomentumSGD` with weight decay built in.
 
     It gives the bits of Chainer's, with the hook
     :class:`chainer.optimizer_hooks.WeightDecay` where there is decay; but for
     float16 with ``use_fp32_update``, which decays in float32 where the hook
-    rounds to float16.
+    rounds to float16.  On a GPU the parameters are updated together, in one
+    or a few launches, before the hooks that are called after the update;
+    those with such a hook of their own, and in float16, one by one.
 
     With Nesterov's momentum it is the update of Sutskever et al. (2013, eq.
     3 and 4) at the point that is looked ahead to, as PyTorch and Lasagne
@@ -64,12 +75,15 @@ class MomentumSGD(chainer.optimizers.MomentumSGD):
     def __init__(self, lr=0.01, momentum=0.9, weight_decay=0., decays=None,
                  nesterov=False):
         super(MomentumSGD, self).__init__(lr, momentum)
+        self.batch = batched.Batch(kernels.momentum_sgd_updates)
         self.nesterov = nesterov
         self.weight_decay = weight_decay
         self.decays = decays
 
     def create_update_rule(self):
-        return _MomentumSGDRule(self.hyperparam)
+        rule = _MomentumSGDRule(self.hyperparam)
+        rule.batch = self.batch
+        return rule
 
     def setup(self, link):
         super(MomentumSGD, self).setup(link)

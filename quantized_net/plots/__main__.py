@@ -59,13 +59,13 @@ def main():
     if not convolutions:
         print('left out the kernels: no convolution among the layers')
     wanted = args.layers or [_layers.most_kernels(
-        [(name, W.shape) for name, W, _ in layers])]
-    for name, _, values in convolutions:
+        [(name, W.shape) for name, W, *_ in layers])]
+    for name, _, values, scales in convolutions:
         if name not in wanted:
             continue
         plots.draw_kernels(
             name, values, path('kernels-%s.png' % name.replace('/', '-')),
-            title)
+            title, scales=scales)
 
 
 def title_of(folder):

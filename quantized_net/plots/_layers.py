@@ -21,7 +21,13 @@ def of_log(log):
 
 
 def weights(link):
-    """Arrays of the latent and of the quantized weights, on the CPU."""
+    """The latent and the quantized weights, on the CPU, and the scales.
+
+    Returns:
+        tuple: Two arrays, and Wp and Wn with their signs (the largest, where
+        each filter has its own), or ``None`` where there are no scales.
+
+    """
     return _weights(link.W.array, link.weight_quantizer)
 
 
@@ -34,7 +40,7 @@ def of_snapshot(path, settings, names):
         names (list of str): Of the layers, as in the log.
 
     Returns:
-        list: Tuples of name, latent and quantized weights.
+        list: Tuples of name, and what :func:`weights` returns.
 
     """
     make_quantizer = _maker(path, settings)
@@ -111,5 +117,8 @@ def most_kernels(layers):
 def _weights(W, quantizer):
     with chainer.using_config('train', False):
         values = quantizers.decode(*quantizer.encode(W))
+        scales = quantizer.scales(W)
+    if scales is not None:
+        scales = tuple(float(scale.max()) for scale in scales)
     cpu = backend.CpuDevice()
-    return cpu.send(W), cpu.send(values)
+    return cpu.send(W), cpu.send(values), scales

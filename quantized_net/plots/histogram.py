@@ -8,14 +8,16 @@ from quantized_net.plots import _canvas
 def draw_histogram(layers, path, title=''):
     """Draws a histogram of the latent weights for each layer.
 
-    The color of a bar tells the sign of the quantized values, triangles
+    The color of a bar tells which value the weights become, triangles
     above mark the values themselves (those on the edge lie outside), and
     dashed lines the thresholds (none where the filters have thresholds of
     their own).
 
     Args:
         layers (list of tuple): ``(name, W, values)`` with the arrays of the
-            latent and of the quantized weights.
+            latent and of the quantized weights; or ``(name, W, values, (Wp,
+            Wn))`` with the scales, of which one may be negative: weights
+            above the threshold are then those of Wp, whatever its sign.
         path (str): Of the PNG file.
         title (str): Of the picture.
 
@@ -28,8 +30,8 @@ def draw_histogram(layers, path, title=''):
     picture = _canvas.make(
         max(3.4 * n_columns, 5.5), .6 + 2.9 * n_rows, title)
     grid = picture.subplots(n_rows, n_columns, squeeze=False)
-    for axes, (name, W, values) in zip(grid.flat, layers):
-        _draw_layer(axes, name, W, values)
+    for axes, layer in zip(grid.flat, layers):
+        _draw_layer(axes, *layer)
     for axes in grid.flat[len(layers):]:
         axes.set_visible(False)
     for axes in grid[:, 0]:
@@ -74,7 +76,7 @@ def _bins(W, delta):
     return width * numpy.arange(-n, n + 1)
 
 
-def _draw_layer(axes, name, W, values):
+def _draw_layer(axes, name, W, values, scales=None):
     if not numpy.isfinite(W).all():
         axes.set_title('%s: not finite' % name, fontsize=10)
         return
@@ -85,10 +87,11 @@ def _draw_layer(axes, name, W, values):
     if numpy.abs(levels).max() < 1.6 * limit:
         limit = max(limit, 1.1 * numpy.abs(levels).max())
     bottom = numpy.zeros(len(edges) - 1)
+    side = values if scales is None else numpy.sign(W) * (values != 0)
     for label, color, where in (
-            ('becomes $-W_n$', _canvas.NEGATIVE, values < 0),
-            ('becomes 0', _canvas.COLORS[2], values == 0),
-            ('becomes $W_p$', _canvas.POSITIVE, values > 0)):
+            ('becomes $-W_n$', _canvas.NEGATIVE, side < 0),
+            ('becomes 0', _canvas.COLORS[2], side == 0),
+            ('becomes $W_p$', _canvas.POSITIVE, side > 0)):
         counts = numpy.histogram(W[where], edges)[0]
         axes.stairs(bottom + counts, edges, baseline=bottom, fill=True,
                     color=color, label=label)
@@ -107,27 +110,33 @@ def _draw_layer(axes, name, W, values):
     axes.set_xlabel('latent weight')
     axes.set_title(name, fontsize=10)
     _canvas.style(axes)
-    _mark(axes, levels, limit)
+    _mark(axes, levels, limit, scales)
 
 
-def _mark(axes, levels, limit):
-    for level, x in zip(levels, levels.clip(-limit, limit)):
+def _mark(axes, levels, limit, scales):
+    Wp, Wn = (levels[-1], -levels[0]) if scales is None else scales
+    marks = [('$-W_n = %.3g$' % -Wn, -Wn, _canvas.NEGATIVE),
+             ('$W_p = %.3g$' % Wp, Wp, _canvas.POSITIVE)]
+    colors = {} if scales is None else {
+        level: color for _, level, color in marks}
+    for level in levels:
+        x = level.clip(-limit, limit)
         axes.plot(
             x, 1, 'v' if x == level else '<' if x < 0 else '>',
-            color=_color(level), markersize=6, clip_on=False,
-            transform=axes.get_xaxis_transform())
-    ends = levels[[0, -1]].clip(-limit, limit)
+            color=colors.get(float(level), _color(level)), markersize=6,
+            clip_on=False, transform=axes.get_xaxis_transform())
+    marks.sort(key=lambda mark: mark[1])
+    ends = numpy.clip([level for _, level, _ in marks], -limit, limit)
     top = axes.secondary_xaxis('top')
-    top.set_ticks(ends, [
-        '$-W_n = %.3g$' % levels[0], '$W_p = %.3g$' % levels[-1]])
+    top.set_ticks(ends, [text for text, _, _ in marks])
     top.tick_params(length=0, pad=6, labelsize=8)
     top.spines['top'].set_visible(False)
     # outwards where they would lie on each other, else within the picture
     near = ends[1] - ends[0] < limit
-    for label, level, side in zip(
-            top.get_xticklabels(), levels[[0, -1]],
+    for label, (_, _, color), side in zip(
+            top.get_xticklabels(), marks,
             ('right', 'left') if near else ('left', 'right')):
-        label.set_color(_color(level))
+        label.set_color(color)
         label.set_horizontalalignment(side)
 
 

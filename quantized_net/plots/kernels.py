@@ -8,7 +8,7 @@ _GAP = .2  # of a weight
 _COLORS = ('black', '#8c8c8c', 'white')
 
 
-def draw_kernels(name, values, path, title='', n=10):
+def draw_kernels(name, values, path, title='', n=10, scales=None):
     """Draws kernels: black is negative, grey zero and white positive.
 
     Args:
@@ -17,6 +17,8 @@ def draw_kernels(name, values, path, title='', n=10):
         path (str): Of the PNG file.
         title (str): Of the picture.
         n (int): Of so many channels, at most, on either side.
+        scales (pair of floats): Wp and Wn, of which one may be negative; the
+            largest value and the magnitude of the smallest, without it.
 
     Returns:
         matplotlib.figure.Figure: What was drawn.
@@ -58,10 +60,18 @@ def draw_kernels(name, values, path, title='', n=10):
     picture.legend(
         [patches.Patch(facecolor=color, edgecolor=_canvas.INK, linewidth=.6)
          for color in _COLORS],
-        ['$-W_n = %.3g$' % values.min(), '0', '$W_p = %.3g$' % values.max()],
+        _legend(*(scales or (values.max(), -values.min()))),
         loc='outside lower center', ncols=3, frameon=False, fontsize=9)
     _canvas.save(picture, path)
     return picture
+
+
+def _legend(Wp, Wn):
+    """What black, grey and white are."""
+    names = ((-Wn, '$-W_n = %.3g$' % -Wn), (Wp, '$W_p = %.3g$' % Wp))
+    return [', '.join(name for value, name in names if value < 0) or 'none',
+            '0',
+            ', '.join(name for value, name in names if value > 0) or 'none']
 
 
 def _edges(n, size):

@@ -14,9 +14,9 @@ from quantized_net.quantizers.log_quant import LogQuant
 from quantized_net.quantizers.lsq import LSQ
 from quantized_net.quantizers.lsq import LSQActivation
 from quantized_net.quantizers.points import Points
-from quantized_net.quantizers.quantizer import Quantizer
 from quantized_net.quantizers.quantizer import as_codebook
 from quantized_net.quantizers.quantizer import decode
+from quantized_net.quantizers.quantizer import Quantizer
 from quantized_net.quantizers.quantizer import values_of
 from quantized_net.quantizers.sign import Sign
 from quantized_net.quantizers.sign import StochasticSign

@@ -118,7 +118,7 @@ class DoReFaGradient(_Bits):
 
     """Quantizes the gradient at a layer's output, at random.
 
-    See :func:`quantized_net.functions.quantize_gradient`.  Forward it is
+    See :func:`quantized_net.functions.dorefa_gradient`.  Forward it is
     the identity: a layer that has it as ``gradient_quantizer`` puts it
     behind its output.
 
@@ -136,4 +136,4 @@ class DoReFaGradient(_Bits):
         super(DoReFaGradient, self).__init__(bits)
 
     def forward(self, x):
-        return functions.quantize_gradient(x, self.bits)
+        return functions.dorefa_gradient(x, self.bits)

@@ -72,7 +72,7 @@ class FixedPoint(quantizer.Quantizer):
         y = functions.fixed_point(x, self.il, self.fl, self._key)
         if self.error is None:
             return y
-        return functions.with_gradient(y, self._round_error)
+        return functions.quantize_gradient(y, self._round_error)
 
     def levels(self, W):
         xp = backend.get_array_module(W)

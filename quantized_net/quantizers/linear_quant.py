@@ -39,6 +39,12 @@ class LinearQuant(quantizer.Quantizer):
         yield 'bits', self.bits
         yield 'clip_value', self.clip_value
 
+    @property
+    def grid(self):
+        if self.kind != 'uniform':  # a subclass with values of its own
+            return None
+        return functions.Grid(self.step, 2 ** (self.bits - 1))
+
     def forward(self, W):
         return functions.linear_quant(
             W, self.step, -1.0, 1.0 - self.step, self.clip_value)

@@ -66,6 +66,17 @@ class Quantizer(chainer.Link):
                 cls.kind = 'codebook'
                 break
 
+    @property
+    def grid(self):
+        """The grid of its values (:class:`quantized_net.functions.Grid`).
+
+        Where the kind is ``'binary'`` or ``'uniform'``: the step of which
+        all values are multiples, and the largest of the multiples' magnitudes.
+        Else ``None``.  Layers whose input has one, and whose weight has one
+        or is ternary, add whole numbers up, exactly.
+        """
+        return functions.Grid(1., 1) if self.kind == 'binary' else None
+
     def forward(self, W):
         """Quantizes.
 

@@ -3,7 +3,6 @@
 import argparse
 import os
 
-from chainer import links as L
 from chainer import training
 from chainer.training import extensions
 import numpy
@@ -13,6 +12,7 @@ from quantized_net import errors
 from quantized_net import experiments
 from quantized_net import extensions as our_extensions
 from quantized_net import files
+from quantized_net import links
 from quantized_net import methods
 from quantized_net import weights
 from quantized_net.summary import summary
@@ -32,7 +32,8 @@ def classifier(stage, device, make):
         make (callable): From options to a network with initial weights.
 
     Returns:
-        ~chainer.links.Classifier: With a teacher where the options name one.
+        ~quantized_net.links.Classifier: With a teacher where the options
+        name one.
 
     """
     args, method = stage.args, methods.get(stage.args.method)
@@ -44,7 +45,7 @@ def classifier(stage, device, make):
         print(report, end='\n\n', flush=True)
     loss = method.loss_function(args)
     if args.teacher is None:
-        model = L.Classifier(network, loss)
+        model = links.Classifier(network, loss)
     else:
         model = distillation.Distiller(
             network, teacher(args, make), args.temperature,

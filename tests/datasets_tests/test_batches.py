@@ -5,6 +5,7 @@ import numpy
 import pytest
 
 from quantized_net.datasets import batches
+from quantized_net.kernels import crops
 
 
 def data(n=10, shape=(3, 6, 5)):
@@ -83,18 +84,30 @@ def test_values(kind, pad, flip):
 
 @pytest.mark.parametrize('shape', [(3, 6, 5), (1, 28, 28), (3, 32, 32)])
 @pytest.mark.parametrize('pad', [1, 2, 4])
-def test_random_crop(shape, pad):
-    images, _ = data(12, shape)
+def test_crops(device, shape, pad):
+    images, labels = data(12, shape)
     before = images.copy()
-    state = numpy.random.get_state()
-    crops = batches.random_crop(images.transpose(0, 2, 3, 1), pad)
-    numpy.random.set_state(state)
-    top, left = numpy.random.randint(0, 2 * pad + 1, (2, 12))
+    places = numpy.random.randint(0, 2 * pad + 1, (4, 12)).astype('i')
+    places[0] = numpy.random.permutation(12)
+    places[3] %= 2
+    mean = numpy.random.uniform(0, 255, shape).astype('f')
+    if device.xp is numpy:
+        found = crops.reference(
+            images.transpose(0, 2, 3, 1), labels, places, pad,
+            mean.transpose(1, 2, 0), numpy.float32(.3))
+    else:
+        found = crops.cuda_form(
+            *[device.send(a) for a in (images, labels, places)], pad,
+            device.send(mean), numpy.float32(.3))
+    x, t = [chainer.get_device('@numpy').send(a) for a in found]
     expected = numpy.array([
-        slow_crop(image, pad, i, j)
-        for image, i, j in zip(images, top, left)])
-    assert crops.dtype == numpy.uint8 and crops.flags.c_contiguous
-    numpy.testing.assert_array_equal(crops, expected.transpose(0, 2, 3, 1))
+        slow_crop(images[k], pad, top, left) for k, top, left, _ in places.T])
+    for k in range(12):
+        if places[3, k]:
+            expected[k] = expected[k, :, :, ::-1]
+    numpy.testing.assert_array_equal(
+        x, (expected - mean) * numpy.float32(.3))
+    numpy.testing.assert_array_equal(t, labels[places[0]])
     numpy.testing.assert_array_equal(images, before)
 
 
@@ -102,11 +115,12 @@ def test_random_crop(shape, pad):
 def test_every_crop_occurs_about_as_often(pad):
     # one bright pixel in the middle, which no crop cuts off
     n, size = 8100, 2 * pad + 1
-    images = numpy.zeros((n, 9, 9, 1), numpy.uint8)
-    images[:, 4, 4] = 1
-    crops = batches.random_crop(images, pad)[..., 0]
-    assert (crops.sum((1, 2)) == 1).all()
-    counts = crops.sum(0, dtype=int)[4 - pad:5 + pad, 4 - pad:5 + pad]
+    images = numpy.zeros((n, 1, 9, 9), numpy.uint8)
+    images[:, :, 4, 4] = 1
+    found = batches.BatchIterator(
+        images, numpy.zeros(n, 'i'), n, scale=1., pad=pad).next()[0][:, 0]
+    assert (found.sum((1, 2)) == 1).all()
+    counts = found.sum(0, dtype=int)[4 - pad:5 + pad, 4 - pad:5 + pad]
     expected = n / size ** 2
     assert counts.sum() == n
     assert (abs(counts - expected) < 5 * expected ** .5).all()

@@ -63,8 +63,8 @@ def drawn(monkeypatch):
     for name in ('scales', 'flips', 'histogram', 'kernels'):
         original = getattr(plots, 'draw_' + name)
 
-        def draw(*args, name=name, original=original):
-            found.setdefault(name, []).append(original(*args))
+        def draw(*args, name=name, original=original, **options):
+            found.setdefault(name, []).append(original(*args, **options))
         monkeypatch.setattr(plots, 'draw_' + name, draw)
     return found
 
@@ -132,3 +132,36 @@ def test_without_what_it_draws(tmp_path):
     trainer.out = str(tmp_path / 'float')
     extension(trainer)
     assert pictures(tmp_path / 'float') == []
+
+
+@pytest.mark.parametrize('name', ['Wp', 'Wn'])
+def test_a_negative_scale_is_drawn_with_its_sign(tmp_path, drawn, name):
+    trainer, model = make_trainer(tmp_path, n_blocks=0)
+    quantizer = model.predictor.conv.weight_quantizer
+    trainer.updater.get_optimizer('main').alpha = 0
+    quantizer.Wp.array[...], quantizer.Wn.array[...] = .5, .25
+    getattr(quantizer, name).array[...] *= -1
+    trainer.run()
+    Wp, Wn = float(quantizer.Wp.array), float(quantizer.Wn.array)
+    _, p, n = drawn['scales'][-1].axes[0].lines
+    assert list(p.get_ydata()) == [Wp, Wp]
+    assert list(n.get_ydata()) == [-Wn, -Wn]
+    # 18 or so of the 36 weights are of either scale, whatever its sign
+    W = model.predictor.conv.W.array
+    codes = numpy.sign(W) * (model.predictor.conv.quantized_W.array != 0)
+    axes = drawn['histogram'][-1].axes[0]
+    for patch, label, code in zip(axes.patches, (
+            'becomes $-W_n$', 'becomes 0', 'becomes $W_p$'), (-1, 0, 1)):
+        counts, _, bottom = patch.get_data()
+        assert patch.get_label() == label
+        assert (counts - bottom).sum() == (codes == code).sum() > 0
+    ticks = [tick.get_text() for tick in
+             axes.child_axes[0].get_xticklabels()]
+    assert sorted(ticks) == ['$-W_n = %.3g$' % -Wn, '$W_p = %.3g$' % Wp]
+    legend, = drawn['kernels'][-1].legends
+    black, grey, white = [text.get_text() for text in legend.get_texts()]
+    names = '$-W_n = %.3g$' % -Wn, '$W_p = %.3g$' % Wp
+    assert grey == '0'
+    assert (black, white) == (
+        (', '.join(names), 'none') if name == 'Wp' else
+        ('none', ', '.join(names)))

@@ -168,7 +168,7 @@ def test_parameters_alone_have_gradients(device):
     assert_close(map(compute, BOTH), 1e-4)
 
 
-@pytest.mark.parametrize('shape', SHAPES)
+@pytest.mark.parametrize('shape', SHAPES + [(2, 5), (1, 5, 2, 1)])
 @pytest.mark.parametrize('dtype', ['e', 'f', 'd'])
 @pytest.mark.parametrize('decay', [.9, 0., .5])
 def test_running_statistics(device, shape, dtype, decay):

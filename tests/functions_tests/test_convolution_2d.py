@@ -185,23 +185,6 @@ def test_type_errors(device, shapes, dtypes):
             function(*arrays)
 
 
-@pytest.mark.parametrize('channels', [16, 19, 64])
-@pytest.mark.parametrize('zeros', [False, True])
-@pytest.mark.parametrize('kernel', [3, 5])
-def test_exact_sums_of_signs(device, channels, zeros, kernel):
-    x, W = [numpy.random.randint(-1, 2, shape).astype('f') if zeros else
-            numpy.random.choice([-1, 1], shape).astype('f') for shape in (
-                (2, channels, 9, 8), (32, channels, kernel, kernel))]
-    b = draw(32, 'f')
-    for bias in (None, b):
-        y, z = [to_cpu(function(
-            device.send(x), device.send(W),
-            None if bias is None else device.send(bias), pad=1, **options))
-            for function, options in ((F.convolution_2d, {}), (
-                functions.convolution_2d, {'exact': True}))]
-        numpy.testing.assert_array_equal(z, y)
-
-
 def test_kernel_larger_than_the_image(device):
     x, W = [device.send(numpy.ones(s, 'f'))
             for s in ((2, 3, 4, 4), (4, 3, 5, 5))]

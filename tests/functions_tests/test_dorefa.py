@@ -132,7 +132,7 @@ def test_gradients_against_the_formula(device, bits, dtype, tolerance):
     g[2] = 0
     draws = numpy.random.uniform(size=g.shape)
     n = 2 ** bits - 1
-    found = to_cpu(functions.quantized_gradient(
+    found = to_cpu(functions.dorefa_gradient_values(
         device.send(g), bits, device.send(draws)))
     assert found.dtype == dtype
     for one, its, drawn in zip(g.astype('d'), found, draws):
@@ -154,7 +154,7 @@ def test_gradients_are_unbiased(device):
     n = 20000
     device.xp.random.seed(1)
     x = chainer.Variable(device.send(numpy.broadcast_to(g, (n, 6)).copy()))
-    y = functions.quantize_gradient(x, 2)
+    y = functions.dorefa_gradient(x, 2)
     assert y.array is x.array  # an identity
     y.grad = x.array
     y.backward()
@@ -169,21 +169,21 @@ def test_gradients_are_unbiased(device):
 
 def test_gradients_of_an_example_know_no_other(device):
     g = numpy.array([[1, -2], [1e-6, 2e-6], [NAN, 1], [0, 0]], 'f')
-    found = to_cpu(functions.quantized_gradient(
+    found = to_cpu(functions.dorefa_gradient_values(
         device.send(g), 1, device.send(numpy.full(g.shape, .5))))
     numpy.testing.assert_allclose(
         found, [[2, -2], [2e-6, 2e-6], [NAN, NAN], [0, 0]], 1e-5)
 
 
 def test_an_empty_batch(device):
-    assert functions.quantized_gradient(
+    assert functions.dorefa_gradient_values(
         device.send(numpy.zeros((0, 3), 'f')), 2,
         device.send(numpy.zeros((0, 3)))).shape == (0, 3)
 
 
 @pytest.mark.parametrize('function', [
     functions.dorefa_weight, functions.dorefa_activation,
-    functions.quantize_gradient])
+    functions.dorefa_gradient])
 @pytest.mark.parametrize('bits', [0, 17, 1.5])
 def test_bad_bits(function, bits):
     with pytest.raises(ValueError, match='bits must be from 1 to 16'):

@@ -40,7 +40,7 @@ def test_the_gradient_passes_where_it_saturates_too(device):
 
 def test_gradient_through_a_function(device):
     x = chainer.Variable(device.send(numpy.array([1, 2, 3], 'f')))
-    y = functions.with_gradient(
+    y = functions.quantize_gradient(
         x, lambda g: functions.fixed_point(g, 4, 1))
     assert to_cpu(y).tolist() == [1, 2, 3]
     y.grad = device.send(numpy.array([.3, .7, -5.1], 'f'))

@@ -1,9 +1,9 @@
 """Training steps of every method, as the scripts make them, but small."""
 
 import chainer
-from chainer import links as L
 import numpy
 
+from quantized_net import links
 from quantized_net import methods
 from quantized_net import models
 from quantized_net import optimizers
@@ -27,7 +27,7 @@ class Case(object):
         self._dtype = dtype
         numpy.random.seed(0)
         with chainer.using_config('dtype', numpy.dtype(dtype)):
-            self.model = L.Classifier(self._predictor(method))
+            self.model = links.Classifier(self._predictor(method))
             skip = ('conv0',) if self.kind == 'resnet20' else ()
             methods.get(method).quantize(self.model.predictor, skip=skip)
         for param in self.model.params():  # the scales start as float32

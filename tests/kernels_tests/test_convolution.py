@@ -246,7 +246,7 @@ def test_nothing_is_written_outside(case, level):
     x, W, b, gy = case.draw()
     W, b = map(numpy.ascontiguousarray, (W, b))
     gy_last = layout.channels_last(gy)
-    sizes = conv._sizes(x.shape, gy.shape, case.geometry)
+    sizes = conv.sizes(x.shape, gy.shape, case.geometry)
     n, c, h, w = gy.shape
     for name, shape, arguments in (
             ('', (n, h, w, c), (x, W, b)),

@@ -170,7 +170,7 @@ def test_sizes_that_do_not_fit_go_nowhere():
     x = numpy.ones((2, 3, 4, 5), 'f')
     rows, c = x.reshape(-1, 5), numpy.ones(5, 'f')
     window = (2, 4, 3, 5, 3, 5, 1, 1, 1, 1, 0, 0)
-    sizes = conv._sizes((2, 4, 3, 5), (2, 6, 3, 5), conv.Geometry(
+    sizes = conv.sizes((2, 4, 3, 5), (2, 6, 3, 5), conv.Geometry(
         (1, 1), (1, 1), (0, 0), (1, 1), 1))
     images, y = x.reshape(2, 4, 3, 5), numpy.ones((2, 3, 5, 6), 'f')
     W = numpy.ones((6, 4, 1, 1), 'f')
@@ -181,6 +181,9 @@ def test_sizes_that_do_not_fit_go_nowhere():
             ('max_pooling', (window, x, x.copy(), x.astype('B'))),
             ('convolution', (sizes, images, W, None, y)),
             ('convolution_gradient_W', (sizes, images, y, W)),
+            ('convolve_codes', (sizes, images, W, None, y, 1., 1.)),
+            ('convolve_codes', (
+                sizes, images, W, numpy.ones(6, 'f'), y, 1., 0.)),
             ('sign_product', (rows, rows[:5], numpy.ones((24, 5), 'f'), 24,
                               5, 5))):
         assert native.call(name, *args), name

@@ -1,5 +1,6 @@
 """The compiled kernels beside their references."""
 
+import importlib.machinery
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from quantized_net.kernels import adam
 from quantized_net.kernels import native
 from quantized_net.kernels import powers_of_two
+from quantized_net.kernels import signatures
 
 needs_native = pytest.mark.skipif(
     native.library() is None,
@@ -58,8 +60,16 @@ def test_nothing_is_written_beyond_the_end():
     assert (buffers[0][8:27] != 3).all()
 
 
+IS_BUILT = any(
+    os.path.exists(os.path.join(os.path.dirname(native.__file__),
+                                '_native' + suffix))
+    for suffix in importlib.machinery.EXTENSION_SUFFIXES)
+
+
 @pytest.mark.parametrize('kernels,expected', [
-    ('numpy', 'NumPy (QUANTIZED_NET_KERNELS=numpy)'), ('native', 'kernels:'),
+    ('numpy', 'kernels: NumPy (QUANTIZED_NET_KERNELS=numpy)\n'),
+    ('native', 'kernels: compiled (' if IS_BUILT
+     else 'kernels: NumPy (not compiled: '),
     ('fast', 'ValueError')])
 def test_switch(kernels, expected):
     done = subprocess.run(
@@ -71,10 +81,46 @@ def test_switch(kernels, expected):
     assert expected in done.stdout + done.stderr
 
 
+class Idle(object):
+
+    """A library of which one kernel says that it has worked, and has not."""
+
+    def __init__(self, whole, name):
+        self._whole = whole
+        self._idle = 'quantized_net_' + name
+
+    def __getattr__(self, name):
+        return (lambda *args: 0) if name == self._idle else getattr(
+            self._whole, name)
+
+
+@needs_native
+def test_the_self_test_agrees():
+    assert native._agrees_with_references(native.library())
+
+
+@needs_native
+@pytest.mark.parametrize('name', signatures.SIGNATURES)
+def test_the_self_test_sees_every_kernel(monkeypatch, name):
+    filled = numpy.empty  # what is not written is 7
+
+    def empty(*args, **options):
+        made = filled(*args, **options)
+        made[...] = 7
+        return made
+    monkeypatch.setattr(numpy, 'empty', empty)
+    monkeypatch.setattr(
+        numpy, 'empty_like', lambda a, **options: empty(a.shape, a.dtype))
+    assert not native._agrees_with_references(Idle(native.library(), name))
+
+
+@needs_native
 def test_failed_self_test_falls_back(monkeypatch):
-    if native.library() is None:
-        assert 'NumPy' in native._load()[1]
-        return
     monkeypatch.setattr(native, '_agrees_with_references', lambda found: False)
     with pytest.warns(UserWarning, match='does not agree'):
         assert native._load.__wrapped__()[0] is None
+
+
+def test_without_kernels_it_says_why():
+    found, text = native._load()
+    assert (found is None) == ('NumPy (' in text)

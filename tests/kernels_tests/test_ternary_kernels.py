@@ -1,10 +1,12 @@
 """The three values' kernels beside their references."""
 
+import chainer
 import numpy
 import pytest
 
 from quantized_net.kernels import native
 from quantized_net.kernels import ternary
+from quantized_net.kernels import twn
 
 needs_native = pytest.mark.skipif(
     native.library() is None,
@@ -143,3 +145,59 @@ def test_nothing_is_written_outside():
         assert (codes[:64] == 9).all() and (codes[64 + n:] == 9).all()
         assert (abs(codes[64:64 + n]) < 2).all()
         assert (numpy.isnan(sums) == [True, False, False, True]).all()
+
+
+@pytest.mark.parametrize('dtype', ['f', 'd'])
+def test_thresholds_of_many(device, dtype):
+    """Of more arrays than a table has rows, some of several blocks."""
+    sizes = [0, 1, 2048, 2049, 9000, *range(1, 160)]
+    Ws = [numpy.random.uniform(-1, 1, n).astype(dtype) for n in sizes]
+    Ws[4][5000] = -3
+    Ws[10][2], Ws[11][3], Ws[12][0] = numpy.nan, -numpy.inf, -numpy.nan
+    Ws[13][:] = -0.
+    found = ternary.thresholds([device.send(W) for W in Ws], .25)
+    cpu = chainer.get_device('@numpy')
+    for W, delta in zip(Ws, found):
+        assert delta.shape == () and delta.dtype == dtype
+        numpy.testing.assert_array_equal(
+            cpu.send(delta), ternary.threshold(W, .25))
+    assert cpu.send(found[4]) == .75 and numpy.isnan(cpu.send(found[10]))
+
+
+@pytest.mark.parametrize('dtype', ['e', 'f', 'd'])
+@pytest.mark.parametrize('is_mean', [False, True])
+@pytest.mark.parametrize('sign', [1, -1])
+@pytest.mark.parametrize('size', [1, 7, 100, 200001])
+def test_gradients(device, dtype, is_mean, sign, size):
+    g = numpy.random.uniform(-1, 1, size).astype(dtype)
+    codes = numpy.random.randint(-1, 2, size).astype('b')
+    scales = numpy.array([.8, 1.3], dtype)
+    found = ternary.gradients(
+        *[device.send(a) for a in (g, codes, scales[:1].reshape(()),
+                                   scales[1:].reshape(()))], sign, is_mean)
+    tolerance = {'e': 2e-3, 'f': 1e-5, 'd': 1e-12}[dtype]
+    gW, gWp, gWn = [chainer.get_device('@numpy').send(a) for a in found]
+    for a in (gW, gWp, gWn):
+        assert a.dtype == dtype
+    numpy.testing.assert_array_equal(
+        gW, g * numpy.where(codes > 0, scales[0], numpy.where(
+            codes < 0, scales[1], 1)).astype(dtype))
+    for total, of_it, s in ((gWp, codes > 0, 1), (gWn, codes < 0, sign)):
+        expected = s * g[of_it].sum(dtype='d')
+        if is_mean:
+            expected /= max(of_it.sum(), 1)
+        assert total.shape == ()
+        numpy.testing.assert_allclose(total, expected, tolerance, 1e-6)
+
+
+@pytest.mark.parametrize('per_filter', [False, True])
+@pytest.mark.parametrize('shape', [(1,), (5, 4), (64, 3, 3, 3), (3, 90001)])
+@pytest.mark.parametrize('dtype', ['e', 'f', 'd'])
+def test_twn(device, dtype, shape, per_filter):
+    W = numpy.random.normal(size=shape).astype(dtype)
+    expected = twn.reference(W, .7, per_filter)
+    tolerance = {'e': 1e-3, 'f': 2e-6, 'd': 1e-13}[dtype]
+    for found, a in zip(twn.twn(device.send(W), .7, per_filter), expected):
+        assert found.shape == a.shape and found.dtype == a.dtype
+        numpy.testing.assert_allclose(
+            chainer.get_device('@numpy').send(found), a, tolerance)

@@ -4,6 +4,7 @@ import functools
 
 import chainer
 from chainer import links as L
+from chainer import memory_layouts
 import numpy
 import pytest
 
@@ -230,3 +231,34 @@ def test_what_is_not_chainer_s_goes_by_name_only():
 def test_what_chainer_explains():
     with pytest.raises(ValueError, match='using_config'):
         links.BatchNormalization(3)(numpy.ones((2, 3), 'f'), test=True)
+
+
+@pytest.mark.parametrize('in_channels', [3, None])
+@pytest.mark.parametrize('layout', [None, memory_layouts.CUDNN_CHANNEL_LAST_X])
+def test_layouts_of_cudnn_are_chainers(in_channels, layout):
+    errors = []
+    with chainer.using_config('compute_mode', 'cudnn_fast'):
+        for module in (L, links):
+            link = module.Convolution2D(in_channels, 5, 3)
+            x = chainer.Variable(numpy.ones((2, 3, 6, 5), 'f'))
+            # what a GPU is needed for: Chainer says so
+            with pytest.raises((AssertionError, RuntimeError)) as e:
+                link(x.as_layout(layout))
+            errors.append((e.type, link.W.raw_array is None))
+            assert link.W.layout == memory_layouts.CUDNN_CHANNEL_LAST_W
+    assert errors[0] == errors[1]
+
+
+@pytest.mark.parametrize('layout', [None, memory_layouts.CUDNN_CHANNEL_LAST_X])
+def test_quantized_layers_have_the_standard_layout(device, layout):
+    x = numpy.random.uniform(-1, 1, (2, 3, 6, 5)).astype('f')
+    with chainer.using_config('compute_mode', 'cudnn_fast'):
+        link = links.QuantizedConvolution2D(
+            None, 5, 3, weight_quantizer=quantizers.TTQ(),
+            input_quantizer=quantizers.Sign())
+        link.to_device(device)
+        variable = chainer.Variable(device.send(x))
+        found = link(variable.as_layout(layout))
+        chainer.functions.sum(found).backward()
+    assert found.layout is None and variable.grad.shape == x.shape
+    assert_close(link(device.send(x)), found)

@@ -18,6 +18,9 @@ class Model(chainer.Chain):
             self.float = L.Linear(3, 4)
             self.l1 = links.QuantizedLinear(
                 4, 2, weight_quantizer=quantizers.Sign())
+            self.plain = links.QuantizedLinear(2, 2)  # and not quantized
+            self.inputs = links.QuantizedConvolution2D(
+                2, 2, 1, input_quantizer=quantizers.Sign())
             self.bn = L.BatchNormalization(2)
             self.empty = L.Linear(None, 2)  # not yet initialized
 
@@ -65,11 +68,12 @@ def test_bounds(model):
 def test_all_as_the_original_code(model):
     assert clipped(model, params='all') == {
         '/float/W', '/float/b', '/l1/W', '/l1/b', '/bn/gamma', '/bn/beta',
-        '/empty/b'}
+        '/empty/b', '/plain/W', '/plain/b', '/inputs/W', '/inputs/b'}
 
 
 @pytest.mark.parametrize('params,expected', [
-    ('gamma', {'/bn/gamma'}), (['W'], {'/float/W', '/l1/W'}),
+    ('gamma', {'/bn/gamma'}), (['W'], {
+        '/float/W', '/l1/W', '/plain/W', '/inputs/W'}),
     (['/l1/W', 'beta'], {'/l1/W', '/bn/beta'})])
 def test_named_parameters(model, params, expected):
     assert clipped(model, params=params) == expected

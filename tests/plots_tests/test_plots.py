@@ -259,7 +259,8 @@ def test_weights_of_a_snapshot(tmp_path, settings):
     path = str(tmp_path / 'snapshot_iter_9')
     layers = _layers.of_snapshot(path, settings, ['conv2', 'fc'])
     assert [layer[0] for layer in layers] == ['conv2', 'fc']
-    for name, W, values in layers:
+    for name, W, values, scales in layers:
+        assert scales == (.25, .5)
         with numpy.load(path) as archive:
             assert (W == archive[
                 'updater/model:main/predictor/%s/W' % name]).all()

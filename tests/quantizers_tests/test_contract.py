@@ -60,17 +60,40 @@ QUANTIZERS = {
 
 @pytest.fixture(params=QUANTIZERS)
 def quantizer(request, device):
+    """Each of them, and what is learned as it may be after training."""
     link = QUANTIZERS[request.param]()
+    for param, value in zip(link.params(), (.625, 1.75)):
+        param.array[...] = value
     link.to_device(device)
     with chainer.using_config('train', False):
         yield link
 
 
-@pytest.fixture(params=[(1,), (13, 7), (4, 3, 5, 2)])
+def strided(W):
+    """The same values, with others between them."""
+    wide = numpy.full(W.shape[:-1] + (2 * W.shape[-1],), 9, W.dtype)
+    wide[..., ::2] = W
+    return wide[..., ::2]
+
+
+WEIGHTS = [((1,), numpy.ascontiguousarray, 'f'),
+           ((13, 7), numpy.ascontiguousarray, 'f'),
+           ((4, 3, 5, 2), numpy.ascontiguousarray, 'f'),
+           ((13, 7), numpy.asfortranarray, 'f'),
+           ((4, 3, 5, 2), strided, 'f'),
+           ((13, 7), numpy.ascontiguousarray, 'e'),
+           ((4, 3, 5, 2), numpy.asfortranarray, 'd')]
+
+
+@pytest.fixture(params=WEIGHTS, ids=lambda p: '%s-%s-%s' % (
+    'x'.join(map(str, p[0])), p[1].__name__, p[2]))
 def weight(request, device):
-    W = numpy.random.uniform(-1.3, 1.3, request.param).astype('f')
+    shape, lay_out, dtype = request.param
+    W = numpy.random.uniform(-1.3, 1.3, shape).astype(dtype)
     W.ravel()[0] = 0
-    return device.send(W)
+    if device.xp is not numpy:
+        return device.send(W)
+    return lay_out(W)
 
 
 def test_decoded_codes_are_the_quantized_weight(quantizer, weight):
@@ -97,6 +120,18 @@ def test_quantizing_twice_changes_nothing(quantizer, weight):
         assert float(abs(twice - once).max()) < 1e-6
     else:
         assert bool((twice == once).all())
+
+
+def test_gradients_are_of_the_dtype_of_what_they_belong_to(
+        quantizer, weight):
+    W = chainer.Parameter(weight)
+    quantizer.cleargrads()
+    y = quantizer(W)
+    y.grad = y.xp.ones_like(y.array)
+    y.backward()
+    for param in (W, *quantizer.params()):
+        assert param.grad.dtype == param.dtype
+        assert bool(param.xp.isfinite(param.grad).all())
 
 
 def test_encode_leaves_the_weight(quantizer, weight):
@@ -140,6 +175,7 @@ def test_scales_have_their_signs(quantizer, weight):
     values = quantizer(weight).array
     assert bool(((values == Wp) | (values == 0) | (values == -Wn)).all())
     assert bool((values == Wp)[(weight > 0) & (values != 0)].all())
+    assert bool((quantizers.decode(*quantizer.encode(weight)) == values).all())
 
 
 @pytest.mark.parametrize('mode', ['share', 'copy', 'init'])
@@ -200,8 +236,8 @@ def test_a_kind_is_of_the_forward_beside_it():
 
 def test_names():
     assert set(quantizers.NAMED) == {
-        'bwn', 'dorefa', 'linear', 'log', 'lsq', 'sign', 'stochastic_sign',
-        'ttq', 'twn', 'inq', 'fixed_point', 'buckets', 'points'}
+        'buckets', 'bwn', 'dorefa', 'fixed_point', 'inq', 'linear', 'log',
+        'lsq', 'points', 'sign', 'stochastic_sign', 'ttq', 'twn'}
     for name, cls in quantizers.NAMED.items():
         assert cls.name == name
 
@@ -227,6 +263,24 @@ def test_names():
 def test_bad_options(make):
     with pytest.raises(ValueError):
         make()
+
+
+@pytest.mark.parametrize('value', [
+    numpy.nan, -numpy.nan, numpy.inf, -numpy.inf])
+@pytest.mark.parametrize('at', [0, -1])
+def test_what_is_not_finite_is_not_hidden(quantizer, weight, value, at):
+    finite = to_cpu(quantizer(weight))
+    weight[(at,) * weight.ndim] = value
+    with numpy.errstate(invalid='ignore'):
+        found = to_cpu(quantizer(weight))
+    there = found[(at,) * weight.ndim]
+    # the outermost level stands for what lies beyond it; a scale does not
+    clips = quantizer.kind in ('binary', 'uniform', 'powers')
+    if clips and numpy.isinf(value):
+        assert there == numpy.sign(value) * abs(there)
+    else:
+        assert numpy.isnan(there)
+    assert found.shape == finite.shape and found.dtype == finite.dtype
 
 
 @pytest.mark.parametrize('name', QUANTIZERS)

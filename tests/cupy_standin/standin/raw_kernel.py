@@ -17,7 +17,7 @@ _FRAME = '''#include <algorithm>
 extern "C" int standin_start(
     const unsigned* grid, const unsigned* block, size_t shared, void** args) {
   body = [](void** a) { standin_call(%(name)s, a); };
-  return !standin_launch(grid, block, shared, args);
+  return !standin_launch(grid, block, shared, args, %(waits)d);
 }
 extern "C" void standin_arguments(int* sizes) {
   standin_sizes(%(name)s, sizes);
@@ -25,6 +25,7 @@ extern "C" void standin_arguments(int* sizes) {
 '''
 _MAX_ARGUMENTS = 64
 _DYNAMIC = re.compile(r'extern\s+__shared__\s+([\w ]+?)\s*(\w+)\s*\[\s*\]\s*;')
+_WAITING = re.compile('__sync|__shfl')
 _SCALARS = {bool: numpy.bool_, int: numpy.int64, float: numpy.float64}
 
 
@@ -32,7 +33,8 @@ class RawKernel(object):
 
     """A kernel that indexes by threadIdx and blockIdx.
 
-    Known: shared memory, __syncthreads, __syncwarp, shuffles, atomics.
+    Known: shared memory, __syncthreads, __syncwarp, shuffles, atomics;
+    structures by value, as NumPy arrays of one element.
     """
 
     def __init__(self, code, name, options=(), backend='nvrtc',
@@ -55,7 +57,8 @@ class RawKernel(object):
         code = _DYNAMIC.sub(
             r'\1 *\2 = (\1*)standin_shared_memory.data();', code)
         self._library = compiler.compile(
-            _FRAME % {'code': code, 'name': self.name}, self.name)
+            _FRAME % {'code': code, 'name': self.name,
+                      'waits': bool(_WAITING.search(code))}, self.name)
         sizes = (ctypes.c_int * _MAX_ARGUMENTS)()
         self._library.standin_arguments(sizes)
         self._sizes = list(sizes)[:list(sizes).index(-1)]
@@ -102,6 +105,12 @@ class RawKernel(object):
             return numpy.array(a.data.ptr, numpy.uintp)
         if type(a) in _SCALARS:
             return numpy.array(a, _SCALARS[type(a)])
-        if isinstance(a, numpy.generic):
+        if type(a) is numpy.ndarray:
+            if a.size != 1:
+                raise TypeError(
+                    'Only numpy.ndarrays of size one can be passed by value, '
+                    'not of shape %s' % (a.shape,))
+            return a
+        if isinstance(a, numpy.generic) and not isinstance(a, numpy.void):
             return numpy.asarray(a)
         conversion.unsupported(a)

@@ -147,7 +147,7 @@ class ReductionKernel(kernel.Kernel):
                 types, in_types, arrays, outs,
                 are_arrays + [True] * self.nout, math.prod(out_shape),
                 math.prod([shape[a] for a in reduced]))
-        return outs[0] if self.nout == 1 else tuple(outs)
+        return outs[0]  # the others, too, as CuPy has it: pass them
 
     @staticmethod
     def _axes(axis, ndim):
