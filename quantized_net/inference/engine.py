@@ -10,6 +10,7 @@ import numpy
 
 from ..kernels import native
 from . import self_test
+from . import step as step_module
 from . import steps
 
 # As in enum kind of network.c.
@@ -52,7 +53,7 @@ class Engine(object):
         n (int): How many operations it does; what is left takes the output
             of the last one, and nothing else.
         why (str or None): Why not more.
-        steps (list of ~quantized_net.inference.steps.Step): What C does.
+        steps (list of ~quantized_net.inference.step.Step): What C does.
 
     """
 
@@ -69,7 +70,7 @@ class Engine(object):
         while self.n:
             try:
                 plan = steps.Planner(network, self.n, pixels)
-            except steps.Unsupported as e:
+            except step_module.Unsupported as e:
                 self.why = self.why or e.args[0]
                 self.n = _last_alone(network, e.args[1])
                 continue

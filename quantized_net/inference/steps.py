@@ -11,47 +11,10 @@ import numpy
 from ..packing import operations
 from ..packing.tensors import PackedTensor
 from . import packed_weights
-
-
-class Unsupported(Exception):
-
-    """An operation that no step stands for; NumPy's form serves."""
-
-
-class Step(object):
-
-    """Something that C does, and what follows it.
-
-    Attributes:
-        kind (str): Of ``enum kind`` in network.c, in lower case.
-        source (int or str): The value that it takes.
-        y, z (int, str or None): The values that it gives: of the layer with
-            ``residual`` and ``relu``, and of ``scale`` and ``shift`` with
-            ``relu_z``.
-        sizes (dict): Of ``struct sizes``.
-        arrays (dict): Weights and factors.
-        numbers (tuple of floats): What else the kind needs.
-        covers (list of ints): The operations that it stands for.
-
-    """
-
-    def __init__(self, kind, source, y, sizes, arrays=None, numbers=()):
-        self.kind = kind
-        self.source, self.y = source, y
-        self.residual = self.z = None
-        self.relu = self.relu_z = False
-        self.sizes = sizes
-        self.arrays = arrays or {}
-        self.numbers = tuple(numbers)
-        self.covers: list = []
-
-    @property
-    def reads(self):
-        return [v for v in (self.source, self.residual) if v is not None]
-
-    @property
-    def writes(self):
-        return [v for v in (self.y, self.z) if v is not None]
+from .step import Step
+from .step import Unsupported
+from .step import pairs
+from .step import sizes as sizes_of
 
 
 # What is computed element by element: its kind and numbers in C.
@@ -82,7 +45,7 @@ class Planner(object):
         pixels (bool): Whether 8-bit pixels come in.
 
     Attributes:
-        steps (list of Step): In their order.
+        steps (list of ~quantized_net.inference.step.Step): In their order.
         sizes (dict): From a value to the floats that it takes in memory.
         result (int): The value that comes out.
 
@@ -159,11 +122,11 @@ class Planner(object):
         """A step whose values lie as those that it takes."""
         image = self._image(source)
         return self._add(kind, source, y, arrays, numbers, **dict(
-            _sizes(image, image), **sizes))
+            sizes_of(image, image), **sizes))
 
     def _input(self):
         shape = self._image(0)
-        sizes = _sizes(shape, shape)
+        sizes = sizes_of(shape, shape)
         if not self._pixels:
             self._add('floats', None, 0, **sizes)
             return
@@ -216,14 +179,14 @@ class Planner(object):
         kernel = W.shape[2:]
         arrays = {'weights': W.values, 'bias': b}
         self._add('convolution', x, i, arrays, **dict(
-            _sizes(self._image(x), self._shape(i)),
-            groups=attributes['groups'], exact=int(exact), **_pairs(
+            sizes_of(self._image(x), self._shape(i)),
+            groups=attributes['groups'], exact=int(exact), **pairs(
                 kernel=kernel, stride=attributes['stride'],
                 pad=attributes['pad'], dilate=attributes['dilate'])))
 
     def _make_linear(self, i, step, attributes, x):
         W, b = self._weights(step)
-        sizes = _sizes((self._places(x), 1, 1), (W.shape[0], 1, 1))
+        sizes = sizes_of((self._places(x), 1, 1), (W.shape[0], 1, 1))
         kind, arrays, numbers = 'linear', {'bias': b}, ()
         values = W.codebook.values if isinstance(W, PackedTensor) else None
         if values is not None and values.ndim == 1 and (
@@ -248,7 +211,7 @@ class Planner(object):
             if packed not in self._maker:
                 maker = self._maker[x]
                 # whose signs: those of what it takes are the same
-                self._add('pack_signs', maker.source, packed, **_sizes(
+                self._add('pack_signs', maker.source, packed, **sizes_of(
                     self._image(x), self._image(x)))
                 self.sizes[packed] = 2 * (-(-codes.shape[1] // 64) + 1)
                 if self._uses[x] == 1:
@@ -273,7 +236,7 @@ class Planner(object):
             shift = shift - weights.astype(float) @ mean.ravel().astype(
                 float) * (scale / pixels['divisor'])
         del self.steps[0]
-        self._add('bytes', None, 0, **_sizes(
+        self._add('bytes', None, 0, **sizes_of(
             self._image(0), self._image(0)))
         self.sizes[0] = -(-codes.shape[1] // 4)
         self._add('pixel_sums', 0, i, {
@@ -305,7 +268,7 @@ class Planner(object):
 
     def _pooling(self, i, step, attributes, x):
         self._add(step.kind, x, i, **dict(
-            _sizes(self._image(x), self._image(i)), **_pairs(
+            sizes_of(self._image(x), self._image(i)), **pairs(
                 kernel=attributes['kernel'], stride=attributes['stride'],
                 pad=attributes['pad'])))
 
@@ -316,7 +279,7 @@ class Planner(object):
         if sorted(attributes['axes']) != [2, 3]:
             raise Unsupported('a mean over other axes than images have')
         self._add('average_pooling', x, i, **dict(
-            _sizes(image, (image[0], 1, 1)), **_pairs(kernel=image[1:])))
+            sizes_of(image, (image[0], 1, 1)), **pairs(kernel=image[1:])))
 
     def _make_reshape(self, i, step, attributes, x):
         users = [self._network.steps[user].kind
@@ -333,7 +296,7 @@ class Planner(object):
         if len(widths) != 3 or attributes['value']:
             raise Unsupported('padding')
         self._add('widen', x, i, **dict(
-            _sizes(self._image(x), self._image(i)), groups=widths[0][0],
+            sizes_of(self._image(x), self._image(i)), groups=widths[0][0],
             h_pad=widths[1][0], w_pad=widths[2][0]))
 
     # --- element by element
@@ -387,15 +350,3 @@ class Planner(object):
 
     def _make_multiply(self, i, step, attributes, a, b):
         self._map('multiply', a, i).residual = b
-
-
-def _pairs(**pairs):
-    return {axis + '_' + name: value for name, pair in pairs.items()
-            for axis, value in zip('hw', pair)}
-
-
-def _sizes(before, after):
-    return dict(
-        zip(('c_in', 'h_in', 'w_in', 'c_out', 'h_out', 'w_out'),
-            tuple(before) + tuple(after)), n=1, groups=1, exact=0,
-        **_pairs(kernel=(1, 1), stride=(1, 1), pad=(0, 0), dilate=(1, 1)))

@@ -1,0 +1,50 @@
+"""The quantizers that the tests of the contract take."""
+
+from quantized_net import quantizers
+
+QUANTIZERS = {
+    'sign': quantizers.Sign,
+    'stochastic_sign': quantizers.StochasticSign,
+    'bwn': quantizers.BWN,
+    'bwn_straight': lambda: quantizers.BWN('straight'),
+    'dorefa1': lambda: quantizers.DoReFa(1),
+    'dorefa2': lambda: quantizers.DoReFa(2),
+    'dorefa8': lambda: quantizers.DoReFa(8),
+    'dorefa16': lambda: quantizers.DoReFa(16),
+    'dorefa_activation1': lambda: quantizers.DoReFaActivation(1),
+    'dorefa_activation4': lambda: quantizers.DoReFaActivation(4),
+    'dorefa_activation16': lambda: quantizers.DoReFaActivation(16),
+    'lsq1': lambda: quantizers.LSQ(1),
+    'lsq2': lambda: quantizers.LSQ(2),
+    'lsq8': lambda: quantizers.LSQ(8),
+    'lsq12': lambda: quantizers.LSQ(12),
+    'lsq_activation1': lambda: quantizers.LSQActivation(1),
+    'lsq_activation4': lambda: quantizers.LSQActivation(4),
+    'lsq_activation_signed': lambda: quantizers.LSQActivation(3, True),
+    'linear2': lambda: quantizers.LinearQuant(2),
+    'linear8': lambda: quantizers.LinearQuant(8),
+    'linear16': lambda: quantizers.LinearQuant(16),
+    'ttq': quantizers.TTQ,
+    'ttq_fixed': lambda: quantizers.TTQ(
+        threshold=.3, learn_scales=False, initial_scale=.7),
+    'ttq_sparsity': lambda: quantizers.TTQ(sparsity=.5),
+    'ttq_no_zeros': lambda: quantizers.TTQ(sparsity=0),
+    'ttq_relative': lambda: quantizers.TTQ(
+        threshold=.3, scales='relative', initial_scale=.7),
+    'ttq_relative_fixed': lambda: quantizers.TTQ(
+        sparsity=.5, scales='relative', learn_scales=False),
+    'twn': quantizers.TWN,
+    'twn_per_filter': lambda: quantizers.TWN(.75, per_filter=True),
+    'buckets4': lambda: quantizers.Buckets(4, 16),
+    'buckets1': lambda: quantizers.Buckets(1),
+    'buckets8_stochastic': lambda: quantizers.Buckets(8, 7, 'stochastic'),
+    'points': lambda: quantizers.Points(3, 16),
+    'points_of_more': lambda: quantizers.Points(2, most=9),
+    'fixed8': lambda: quantizers.FixedPoint(2, 6),
+    'fixed16': lambda: quantizers.FixedPoint(error=(2, 14)),
+    'inq5': quantizers.INQ,
+    'inq2': lambda: quantizers.INQ(2),
+    'log': quantizers.LogQuant,
+    'log2': lambda: quantizers.LogQuant(2),
+    'log5': lambda: quantizers.LogQuant(5, max_exponent=-1),
+}
