@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import sys
+import time
 
 import chainer
 from chainer import links as L
@@ -16,6 +17,7 @@ from quantized_net import ranks as ranks_module
 
 COMMUNICATORS = ('naive', 'flat', 'pure_nccl')
 
+_PASSES_ON = .5  # seconds
 _current = ranks_module.ALONE  # type: ranks_module.Alone
 
 
@@ -320,6 +322,8 @@ class Ranks(ranks_module.Alone):
         if status and not self.all_end:
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
+            # the launcher passes on what was written before it ends
+            time.sleep(_PASSES_ON)
             self.mpi.Abort(status)
         self.mpi.Barrier()
 
