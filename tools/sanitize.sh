@@ -24,4 +24,4 @@ export LD_PRELOAD="$runtime" ASAN_OPTIONS=detect_leaks=0 PYTHONPATH="$scratch"
 "$python" -c 'import quantized_net; quantized_net.show_config()' |
     grep compiled
 "$python" -m pytest -q -p no:cacheprovider tests/kernels_tests \
-    tests/functions_tests
+    tests/functions_tests tests/inference_tests/test_engine.py

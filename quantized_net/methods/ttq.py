@@ -1,11 +1,16 @@
 """Trained ternary quantization."""
 
+import math
+
 from quantized_net import errors
 from quantized_net import extensions
 from quantized_net import optimizer_hooks
 from quantized_net import quantizers
 from quantized_net.methods import method
 from quantized_net.training import options
+
+
+LEAST_SCALE = 1e-4  # with --positive-scales
 
 
 class TTQ(method.Method):
@@ -47,6 +52,10 @@ class TTQ(method.Method):
             help='learning rate of the scales, as a factor to that of all '
             'else (default: %(default)g)')
         group.add_argument(
+            '--positive-scales', action='store_true',
+            help='keep what is trained of the scales at or above %g: '
+            'nothing else does' % LEAST_SCALE)
+        group.add_argument(
             '--fixed-scales', action='store_true',
             help='Wp and Wn stay as they are at the start')
         group.add_argument(
@@ -66,12 +75,15 @@ class TTQ(method.Method):
         if args.fixed_scales:
             for option, default in (('--gradient-of-Wn', 'true'),
                                     ('--reduction', 'sum'),
+                                    ('--positive-scales', False),
                                     ('--scale-lr', 1.)):
                 value = getattr(args, option[2:].replace('-', '_'))
                 if value != default:
                     raise errors.UserError(
-                        '%s %s says nothing with --fixed-scales: scales '
-                        'that stay have no gradient' % (option, value))
+                        '%s says nothing with --fixed-scales: scales that '
+                        'stay have no gradient' % (
+                            option if value is True
+                            else '%s %s' % (option, value)))
         super(TTQ, self).check(args)
 
     def weight_quantizer(self, args):
@@ -84,6 +96,12 @@ class TTQ(method.Method):
         super(TTQ, self).set_up(optimizer, args)
         if args.scale_lr != 1:
             optimizer_hooks.scale_steps(optimizer, args.scale_lr)
+        if args.positive_scales:
+            names = ['s_p', 's_n'] if args.scales == 'relative' else [
+                'Wp', 'Wn']
+            optimizer.add_hook(
+                optimizer_hooks.WeightClip(LEAST_SCALE, math.inf, names),
+                'PositiveScales')
 
     def extensions(self, model, title, args):
         return [extensions.TernaryReport(model),

@@ -79,7 +79,8 @@ class TTQ(quantizer.Quantizer):
     :math:`\\partial L / \\partial s_n = -a_n \\sum_{I_n} g`.  This form is
     this library's own.
 
-    Nothing keeps a scale above zero.
+    Nothing keeps a scale above zero, unless an optimizer has the hook
+    ``WeightClip(1e-4, math.inf, ['Wp', 'Wn'])`` (``--positive-scales``).
 
     Args:
         threshold (float): t of :math:`\\Delta = t \\max |W|`, in (0, 1).

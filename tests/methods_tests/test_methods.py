@@ -135,3 +135,28 @@ def test_contract_of_the_base_class():
     assert method.rule(argparse.Namespace(), None)() is None
     assert method.extensions(None, '', None) == []
     assert issubclass(convert.Quantizers, tuple)
+
+
+@pytest.mark.parametrize('scales', ['absolute', 'relative'])
+@pytest.mark.parametrize('is_kept', [False, True])
+def test_scales_that_stay_positive(scales, is_kept, device):
+    """Where a step would take one of them below zero."""
+    options = options_of(scales=scales, positive_scales=is_kept)
+    options.clip = 'none'
+    model = L.Linear(4, 3)
+    chain = chainer.Chain(fc=model)
+    methods.get('ttq').quantize(chain, options)
+    chain.to_device(device)
+    optimizer = chainer.optimizers.MomentumSGD(.1).setup(chain)
+    methods.get('ttq').set_up(optimizer, options)
+    quantizer = chain.fc.weight_quantizer
+    quantizer.initialize_from(chain.fc.W.array)
+    for param in quantizer.params():
+        param.grad = device.send(numpy.full((), 20.4, 'f'))
+    chain.fc.W.grad = device.xp.zeros_like(chain.fc.W.array)
+    chain.fc.b.grad = device.send(numpy.full(3, 1, 'f'))
+    optimizer.update()
+    values = [float(param.array) for param in quantizer.params()]
+    assert values == pytest.approx([1e-4] * 2 if is_kept else [-1.04] * 2)
+    # nothing else is kept
+    assert float(chain.fc.b.array.min()) < 0
