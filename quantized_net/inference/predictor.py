@@ -36,13 +36,9 @@ class Predictor(object):
         self.network = network
         self.input_shape = network.input_shape
         self.output_shape = network.output_shape
-        self._tensors = {
-            name: tensor.values for name, tensor in network.tensors.items()}
-        self._steps = [
-            (step, operations.attributes_of(step), {
-                role: self._tensors[name]
-                for role, name in step.tensors.items()})
-            for step in network.steps]
+        self._arrays = {}  # type: dict  # decoded for NumPy, when needed
+        self._steps = [(step, operations.attributes_of(step))
+                       for step in network.steps]
         live = largest = 0
         for i, shape in enumerate(network.shapes):
             live += int(numpy.prod(shape))
@@ -109,7 +105,7 @@ class Predictor(object):
         found = self._engine(pixels)
         lines = found.lines(self.network) if found.n else []
         if found.n < len(self._steps):
-            kinds = [step.kind for step, _, _ in self._steps[found.n:]]
+            kinds = [step.kind for step, _ in self._steps[found.n:]]
             lines.append('%s: NumPy (%s)' % (
                 ', '.join(kinds) if len(kinds) < 9 else '%d operations' % len(
                     kinds), found.why))
@@ -168,18 +164,24 @@ class Predictor(object):
         pixels = self.network.pixels
         x = images.astype(numpy.float32)
         if 'mean' in pixels:
-            x -= self._tensors[pixels['mean']]
+            x -= self._values(pixels['mean'])
         x *= numpy.float32(1 / pixels['divisor'])  # as in training
         return x
+
+    def _values(self, name):
+        """A tensor's values; packed ones are decoded once."""
+        if name not in self._arrays:
+            self._arrays[name] = self.network.tensors[name].values
+        return self._arrays[name]
 
     def _run(self, n, x):
         """What comes out, where value n is x and no other is needed."""
         values = {n: x}
-        for i, (step, attributes, tensors) in enumerate(
-                self._steps[n:], n + 1):
+        for i, (step, attributes) in enumerate(self._steps[n:], n + 1):
             values[i] = reference.run(
                 step.kind, [values[v] for v in step.inputs], attributes,
-                tensors)
+                {role: self._values(name)
+                 for role, name in step.tensors.items()})
             for value in self.network.last_uses[i]:
                 del values[value]
         return values[len(self._steps)]

@@ -8,6 +8,7 @@ import math
 
 import numpy
 
+from ..packing import folding
 from ..packing import operations
 from ..packing.tensors import PackedTensor
 from . import packed_weights
@@ -162,20 +163,10 @@ class Planner(object):
         return tensors[step.tensors['W']], (
             None if b is None else tensors[b].values)
 
-    def _is_code(self, value):
-        """Whether a value was rounded to codes: sums of them are exact."""
-        while value:
-            step = self._network.steps[value - 1]
-            if step.kind in ('sign', 'round_to_steps', 'round_to_powers'):
-                return True
-            if step.kind not in ('max_pooling', 'max', 'reshape'):
-                return False
-            value = step.inputs[0]
-        return False
-
     def _make_convolution(self, i, step, attributes, x):
         W, b = self._weights(step)
-        exact = isinstance(W, PackedTensor) and self._is_code(step.inputs[0])
+        exact = isinstance(W, PackedTensor) and folding.is_code(
+            self._network, step.inputs[0])
         kernel = W.shape[2:]
         arrays = {'weights': W.values, 'bias': b}
         self._add('convolution', x, i, arrays, **dict(

@@ -45,14 +45,7 @@ def adam_updates(updates):
             CuPy's have to be fit (:func:`many_arrays.are_fit`).
 
     """
-    on_gpu = []
-    for update in updates:
-        if isinstance(update[0], numpy.ndarray):
-            adam_update(*update)
-        else:
-            on_gpu.append(update)
-    if on_gpu:
-        cuda_form(on_gpu)
+    many_arrays.update(updates, adam_update, cuda_form)
 
 
 def reference(x, g, m, v, one_minus_beta1, one_minus_beta2, eps, alpha_t,

@@ -142,3 +142,22 @@ class Kernel(object):
             entries['numbers'] = [row[n:] for row in rows]
         table['n'] = len(rows)
         return table, ends[-1]
+
+
+def update(updates, one, on_gpu):
+    """Makes updates: those of NumPy's arrays one by one, CuPy's together.
+
+    Args:
+        updates (list of tuple): Arguments, an array first.
+        one (callable): ``one(*arguments)``.
+        on_gpu (callable): ``on_gpu(updates)``.
+
+    """
+    together = []
+    for arguments in updates:
+        if isinstance(arguments[0], numpy.ndarray):
+            one(*arguments)
+        else:
+            together.append(arguments)
+    if together:
+        on_gpu(together)

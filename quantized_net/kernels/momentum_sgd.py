@@ -1,6 +1,5 @@
 """The update of momentum SGD with weight decay, in one pass."""
 
-import numpy
 
 from quantized_net.kernels import many_arrays
 from quantized_net.kernels import native
@@ -38,14 +37,7 @@ def momentum_sgd_updates(updates):
             CuPy's have to be fit (:func:`many_arrays.are_fit`).
 
     """
-    on_gpu = []
-    for update in updates:
-        if isinstance(update[0], numpy.ndarray):
-            momentum_sgd_update(*update)
-        else:
-            on_gpu.append(update)
-    if on_gpu:
-        cuda_form(on_gpu)
+    many_arrays.update(updates, momentum_sgd_update, cuda_form)
 
 
 def reference(x, g, v, lr, momentum, decay, nesterov=False):

@@ -51,7 +51,7 @@ def plan(network, is_packed=None):
         before = layer_before(network, i, consumers, n_uses)
         is_quantized = before is not None and is_packed(before.tensors['W'])
         if _is_rounded(network, i + 1, consumers) or (
-                is_quantized and _is_code(network, before.inputs[0])):
+                is_quantized and is_code(network, before.inputs[0])):
             found[i] = 'normalization'
             exact.add(step.tensors['mean'])
         elif before is not None and not is_quantized:
@@ -185,7 +185,7 @@ def _is_rounded(network, value, consumers):
     return False
 
 
-def _is_code(network, value):
+def is_code(network, value):
     """Whether a value was rounded to codes."""
     while value:
         step = network.steps[value - 1]
