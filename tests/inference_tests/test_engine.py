@@ -44,8 +44,10 @@ def by_numpy(net, x):
     return predictor._run(0, x)
 
 
-def assert_close(y, expected, tolerance=1e-5):
-    scale = max(abs(expected[numpy.isfinite(expected)]).max(initial=0), 1e-30)
+def assert_close(y, expected, tolerance=1e-5, scale=None):
+    if scale is None:
+        scale = max(
+            abs(expected[numpy.isfinite(expected)]).max(initial=0), 1e-30)
     numpy.testing.assert_allclose(
         y / scale, expected / scale, 0, tolerance)
 
@@ -145,7 +147,7 @@ def test_numpy_does_the_rest():
     assert 'softmax: NumPy (softmax)' in inference.Predictor(net).explain()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(st.data())
 def test_linear_layers_of_codes(data):
     rng = numpy.random.RandomState(data.draw(st.integers(0, 1000)))
@@ -169,12 +171,17 @@ def test_linear_layers_of_codes(data):
     for x in (rng.normal(size=(n, n_in)).astype('f'), pixels):
         found = engine.Engine(net, x.dtype == numpy.uint8)
         assert found.n == len(steps)
-        assert_close(found(x), by_numpy(net, x))
+        # rounding is of the terms, which may cancel
+        terms = numpy.ones_like(x) if takes_signs else abs(
+            inference.Predictor(net)._inputs(x))
+        scale = max((terms @ abs(W.values).T).max(), abs(
+            by_numpy(net, x)).max(), 1e-30)
+        assert_close(found(x), by_numpy(net, x), 1e-6, scale)
         if takes_signs and b is None and values == [-1, 1]:
             numpy.testing.assert_array_equal(found(x), by_numpy(net, x))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(st.data())
 def test_convolutions_and_what_follows(data):
     draw = data.draw

@@ -38,7 +38,7 @@ def assert_refused_or_the_same(content, whole):
         inference.Predictor(found.network)(whole[1]), whole[2])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
 @given(st.data())
 def test_bytes_that_are_others(whole, data):
     content = bytearray(whole[0])
@@ -48,7 +48,7 @@ def test_bytes_that_are_others(whole, data):
     assert_refused_or_the_same(bytes(content), whole)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @given(st.data())
 def test_parts_that_lack_or_are_too_many(whole, data):
     content = whole[0]
@@ -60,7 +60,7 @@ def test_parts_that_lack_or_are_too_many(whole, data):
     assert_refused_or_the_same(content[:to] + part + content[stop:], whole)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @given(st.binary(max_size=300))
 def test_any_bytes(whole, content):
     assert_refused_or_the_same(content, whole)
